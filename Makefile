@@ -1,0 +1,130 @@
+# Domestic Connect. The two commands: `make run` and `make test`. `make help` lists the rest.
+#: make run        everything on this machine, in the foreground; Ctrl-C stops it
+#: make start      the same in the background; make stop | status | logs | reset
+#: make test       every test on a stack of its own (ONLY=unit/field runs what the word matches)
+#: make bench      figures beside the limits of this machine
+#: make schemas    prints schemas/ from the code
+#: make lint       cppcheck and clang-tidy
+#: make all        builds into build/bin (SANITIZE=address|thread BUILD=dir for other kinds)
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+BUILD    ?= build
+CC        = gcc
+SERVICES := $(notdir $(patsubst %/main.c,%,$(wildcard services/*/main.c)))
+BINARIES := $(patsubst %,$(BUILD)/bin/%,$(patsubst ctl,dcctl,$(SERVICES)))
+
+# --- Flags ---------------------------------------------------------------------------------------
+WARNINGS  := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
+             -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wpointer-arith -Wconversion -Wno-sign-conversion
+HARDENING := -fstack-protector-strong -fPIE -fstack-clash-protection -fcf-protection
+ifeq ($(SANITIZE),address)
+  MODE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifeq ($(SANITIZE),thread)
+  MODE := -O1 -fsanitize=thread -fno-omit-frame-pointer
+else
+  MODE := -O2 -D_FORTIFY_SOURCE=2
+endif
+CFLAGS   := -std=gnu17 -g $(MODE) $(WARNINGS) $(HARDENING) -D_GNU_SOURCE -pthread $(EXTRA_CFLAGS)
+LDFLAGS  := -pie -Wl,-z,relro,-z,now -pthread $(filter -fsanitize=%,$(MODE))
+LIBS     := -lcivetweb -lrdkafka -lpq -ljansson -lcurl -lcjose -lcrypto -lcrypt -lpcre2-8 -lz
+INCLUDES_base := -Ishared/base
+INCLUDES_io   := $(INCLUDES_base) -Ishared/io -I/usr/include/postgresql
+INCLUDES_kit  := $(INCLUDES_base) -Ishared/io -Ishared/kit -I$(BUILD)/gen/kit
+
+# --- What is built -------------------------------------------------------------------------------
+all: $(BINARIES)
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+BASE := $(call objects,$(wildcard shared/base/*.c))
+IO   := $(call objects,$(wildcard shared/io/*.c))
+KIT  := $(call objects,$(wildcard shared/kit/*.c)) $(BUILD)/obj/gen/kit_sql.o
+SHARED := $(BUILD)/lib/libkit.a $(BUILD)/lib/libio.a $(BUILD)/lib/libbase.a
+libs: $(SHARED)
+$(BUILD)/lib/libbase.a: $(BASE)
+$(BUILD)/lib/libio.a: $(IO)
+$(BUILD)/lib/libkit.a: $(KIT)
+$(BUILD)/lib/%.a:
+	@mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/obj/shared/base/%.o: INCLUDES = $(INCLUDES_base)
+$(BUILD)/obj/shared/io/%.o:   INCLUDES = $(INCLUDES_io)
+$(BUILD)/obj/shared/kit/%.o:  INCLUDES = $(INCLUDES_kit)
+$(BUILD)/obj/gen/%.o:         INCLUDES = $(INCLUDES_kit)
+$(BUILD)/obj/tests/%.o:       INCLUDES = $(INCLUDES_kit) -Itests/support $(TEST_INCLUDES)
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D) && echo "  cc    $<" && $(CC) $(CFLAGS) $(INCLUDES) -MMD -MP -c $< -o $@
+$(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(INCLUDES) -MMD -MP -c $< -o $@
+
+# SQL → C: services/<name>/sql/*.sql → $(BUILD)/gen/<name>/<name>_sql.{h,c}
+embed = @mkdir -p $(@D) && awk -v service=$(1) -v header=$(@D)/$(1)_sql.h -v source=$(@D)/$(1)_sql.c \
+        -v header_name=$(1)_sql.h -f shared/kit/sql_embed.awk $(filter %.sql,$^)
+$(BUILD)/gen/kit/kit_sql.c: $(sort $(wildcard shared/kit/sql/*.sql)) shared/kit/sql_embed.awk
+	$(call embed,kit)
+$(BUILD)/obj/gen/kit_sql.o: $(BUILD)/gen/kit/kit_sql.c
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(INCLUDES) -c $< -o $@
+$(filter-out %/kit_sql.o,$(KIT)): | $(BUILD)/gen/kit/kit_sql.c
+
+# Each service: an archive of everything but main.c (for tests), and the binary.
+define service_rules
+$(BUILD)/obj/services/$(1)/%.o: INCLUDES = $$(INCLUDES_kit) -Iservices/$(1) -I$(BUILD)/gen/$(1)
+ifneq ($(wildcard services/$(1)/sql/*.sql),)
+$(BUILD)/gen/$(1)/$(1)_sql.c: $(sort $(wildcard services/$(1)/sql/*.sql)) shared/kit/sql_embed.awk
+	$$(call embed,$(1))
+$(BUILD)/obj/gen/$(1)_sql.o: INCLUDES = $$(INCLUDES_kit) -I$(BUILD)/gen/$(1)
+$(BUILD)/obj/gen/$(1)_sql.o: $(BUILD)/gen/$(1)/$(1)_sql.c
+	@mkdir -p $$(@D) && $$(CC) $$(CFLAGS) $$(INCLUDES) -c $$< -o $$@
+$(call objects,$(wildcard services/$(1)/*.c)): | $(BUILD)/gen/$(1)/$(1)_sql.c $(BUILD)/gen/kit/kit_sql.c
+$(BUILD)/lib/lib$(1).a: $(BUILD)/obj/gen/$(1)_sql.o
+endif
+$(BUILD)/lib/lib$(1).a: $(call objects,$(filter-out %/main.c,$(wildcard services/$(1)/*.c)))
+$(BUILD)/bin/$(2): $(BUILD)/obj/services/$(1)/main.o $(BUILD)/lib/lib$(1).a $(SHARED)
+	@mkdir -p $$(@D) && echo "  link  $$@" && $$(CC) $$(LDFLAGS) $$^ $$(LIBS) -o $$@
+endef
+$(foreach s,$(SERVICES),$(eval $(call service_rules,$(s),$(patsubst ctl,dcctl,$(s)))))
+
+# --- Tests: tests/unit/<service>_*_test.c is linked with that service's archive -------------------
+SUPPORT := $(call objects,$(wildcard tests/support/*.c))
+$(BUILD)/lib/libsupport.a: $(SUPPORT)
+tested_service = $(firstword $(foreach s,$(SERVICES),$(if $(filter $(s)_%,$(notdir $(1))),$(s))))
+define test_rules
+$(BUILD)/obj/$(1).o: TEST_INCLUDES = $(if $(call tested_service,$(1)),-Iservices/$(call tested_service,$(1)) -I$(BUILD)/gen/$(call tested_service,$(1)))
+$(BUILD)/$(1): $(BUILD)/obj/$(1).o $(BUILD)/lib/libsupport.a $(if $(call tested_service,$(1)),$(BUILD)/lib/lib$(call tested_service,$(1)).a) $(SHARED)
+	@mkdir -p $$(@D) && echo "  link  $$@" && $$(CC) $$(LDFLAGS) $$^ -lcmocka $$(LIBS) -o $$@
+endef
+TESTS := $(patsubst %.c,%,$(wildcard tests/*/*_test.c))
+$(foreach t,$(TESTS),$(eval $(call test_rules,$(t))))
+tests-all: $(addprefix $(BUILD)/,$(TESTS))
+
+# --- Commands ------------------------------------------------------------------------------------
+STACK := BUILD=$(BUILD) docker/local/stack.sh
+run start stop status logs reset: ; @$(STACK) $@
+test: ; @tests/run.sh $(ONLY)
+
+# Documents printed by the code; schemas-check fails when the committed ones differ.
+SCHEMAS ?= schemas
+schemas: all ; @BUILD=$(BUILD) docker/local/schemas.sh $(SCHEMAS)
+schemas-check: all
+	@rm -rf $(BUILD)/schemas && mkdir -p $(BUILD)/schemas && BUILD=$(BUILD) docker/local/schemas.sh $(BUILD)/schemas \
+	  && diff -ru schemas $(BUILD)/schemas || { echo "schemas/ is not what the code prints: run 'make schemas' and commit it"; exit 1; }
+
+SOURCES := $(wildcard shared/*/*.c services/*/*.c)
+lint: lint-cppcheck lint-tidy
+lint-cppcheck: $(BUILD)/gen/kit/kit_sql.c
+	@cppcheck -q -j2 --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	  --suppressions-list=tests/support/cppcheck.supp -Ishared/base -Ishared/io -Ishared/kit $(SOURCES)
+lint-tidy: $(addsuffix .tidy,$(addprefix $(BUILD)/obj/,$(SOURCES)))
+$(BUILD)/obj/%.c.tidy: %.c .clang-tidy $(BUILD)/obj/%.o
+	@clang-tidy --quiet $< -- -std=gnu17 -D_GNU_SOURCE $(INCLUDES_kit) $(if $(filter services/%,$<),-I$(dir $<) -I$(BUILD)/gen/$(word 2,$(subst /, ,$<))) -I/usr/include/postgresql 2>/dev/null && touch $@
+
+bench: all ; @BUILD=$(BUILD) tests/bench/run.sh
+clean: ; @rm -rf $(filter-out $(BUILD)/borrowed,$(wildcard $(BUILD)/*))
+help:
+	@sed -n 's/^#: //p' Makefile
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+.PHONY: all libs tests-all run start stop status logs reset test schemas schemas-check lint lint-cppcheck lint-tidy bench clean help
+.SECONDARY:

@@ -1,0 +1,90 @@
+# The processes of the local stack, as programs of supervisor: what dies comes back. Sourced by stack.sh.
+
+SERVICES="auth profiles gateway"
+
+write_supervisor() {
+    mkdir -p "$RUN_DIR/log" "$RUN_DIR/mail" "$RUN_DIR/supervisor"
+    cat >"$RUN_DIR/supervisord.conf" <<CONF
+[supervisord]
+logfile=$RUN_DIR/log/supervisord.log
+logfile_maxbytes=10MB
+logfile_backups=2
+pidfile=$RUN_DIR/supervisord.pid
+childlogdir=$RUN_DIR/log
+identifier=domestic-connect
+minfds=65536
+$([ "$(id -u)" != 0 ] || echo user=root)
+[unix_http_server]
+file=$SOCKET
+chmod=0700
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix://$SOCKET
+CONF
+    if [ -z "${EXTERNAL_DATABASE:-}" ]; then
+        program postgres INT "$POSTGRES_BIN/postgres -D $POSTGRES_DIR -p $POSTGRES_PORT" "$POSTGRES_USER"
+    fi
+    if [ -z "${EXTERNAL_KAFKA:-}" ]; then
+        program kafka TERM "java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+-Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp $BORROWED/kafka/* kafka.Kafka $RUN_DIR/kafka/server.properties"
+    fi
+    local service
+    for service in $SERVICES; do
+        program "$service" TERM "/bin/sh -c 'set -a; . $RUN_DIR/$service.env; exec $BUILD/bin/$service'"
+    done
+}
+
+# program NAME STOP_SIGNAL COMMAND [USER]
+program() {
+    cat >>"$RUN_DIR/supervisord.conf" <<CONF
+[program:$1]
+command=${3//%/%%}
+directory=$ROOT
+autostart=false
+autorestart=true
+startsecs=1
+startretries=1000000
+stopsignal=$2
+stopwaitsecs=20
+redirect_stderr=true
+stdout_logfile=$RUN_DIR/log/$1.log
+stdout_logfile_maxbytes=20MB
+stdout_logfile_backups=1
+$([ -z "${4:-}" ] || echo "user=$4")
+CONF
+}
+
+# The data directory belongs to whoever runs PostgreSQL, which refuses root: then Debian's postgres user does. Where that
+# user cannot reach the clone (a home of mode 700), the data stand in /var/lib and `make reset` knows.
+init_postgres() {
+    [ ! -e "$POSTGRES_DIR/PG_VERSION" ] || return 0
+    local password=$RUN_DIR/secrets/database_superuser as=
+    mkdir -p "$POSTGRES_DIR"
+    if [ -n "$POSTGRES_USER" ]; then
+        chown "$POSTGRES_USER" "$POSTGRES_DIR"
+        as="runuser -u $POSTGRES_USER --"
+    fi
+    (cd / && $as "$POSTGRES_BIN/initdb" -D "$POSTGRES_DIR" -U postgres --auth=scram-sha-256 --encoding=UTF8 \
+        --locale=C.UTF-8 --pwfile=/dev/stdin <"$password")
+    cat >>"$POSTGRES_DIR/postgresql.conf" <<CONF
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+max_connections = 200
+shared_buffers = 256MB
+dynamic_shared_memory_type = mmap
+timezone = 'UTC'
+log_timezone = 'UTC'
+max_wal_size = 2GB
+CONF
+}
+
+init_kafka() {
+    local java="java -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp $BORROWED/kafka/*"
+    mkdir -p "$RUN_DIR/kafka"
+    sed -e "s#@PORT@#$KAFKA_PORT#g" -e "s#@CONTROLLER_PORT@#$CONTROLLER_PORT#g" -e "s#@DATA@#$RUN_DIR/kafka/data#g" \
+        docker/kafka/server.properties >"$RUN_DIR/kafka/server.properties"
+    [ ! -e "$RUN_DIR/kafka/data/meta.properties" ] || return 0
+    $java kafka.tools.StorageTool format -t "$(openssl rand -base64 16 | tr '+/' '-_' | tr -d '=')" \
+        -c "$RUN_DIR/kafka/server.properties"
+}

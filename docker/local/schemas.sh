@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# schemas.sh DIR: writes what the code says of its routes and events.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+into=$1
+: "${BUILD:=build}"
+mkdir -p "$into/openapi" "$into/events"
+for service in auth profiles gateway; do
+    "$BUILD/bin/$service" schema >"$into/openapi/$service.json"
+    "$BUILD/bin/$service" events "$into/events"
+done
+"$BUILD/bin/gateway" asyncapi "$into/events" >"$into/asyncapi.json"

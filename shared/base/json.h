@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// jansson with our rules: duplicate keys refused, bounded size and depth, handles released by scope.
+#pragma once
+
+#include <jansson.h>
+
+#include "arena.h"
+#include "error.h"
+
+// Nesting allowed in anything that arrives from outside.
+#define JSON_DEPTH_MAX 32
+
+// Parses one JSON value. Malformed UTF-8, duplicate keys, NUL in strings, depth over
+// JSON_DEPTH_MAX → problem_malformed with line and column. The caller owns the result.
+MUST_USE json_t *json_parse(const char *bytes, size_t length, struct error *err);
+
+// Compact text of value in the arena; NULL when the arena failed.
+char *json_text(struct arena *arena, const json_t *value);
+
+// The string member `name` of object, or NULL when absent or of another type. Borrowed.
+const char *json_member_text(const json_t *object, const char *name);
+
+static inline void json_release(json_t **value)
+{
+    json_decref(*value);
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// libcurl with pooled keep-alive handles: one pool per peer. Thread-safe.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "arena.h"
+#include "error.h"
+#include "http_server.h"
+
+struct http_client;
+
+struct http_client_config {
+    const char *base_url;        // "http://127.0.0.1:9001"; requests give the path
+    int connections;             // handles kept
+    int connect_timeout_ms;
+    int64_t answer_limit_bytes;  // longer answers are an error
+};
+
+struct http_call {
+    const char *method;
+    const char *path;             // appended to base_url, raw
+    const struct http_header *headers;
+    size_t header_count;
+    const char *body;             // may be NULL
+    size_t body_length;
+    int timeout_ms;               // total, name lookup included
+};
+
+struct http_answer {
+    int status;
+    struct http_header *headers;
+    size_t header_count;
+    const char *body;
+    size_t body_length;
+};
+
+MUST_USE struct http_client *http_client_new(const struct http_client_config *config, struct error *err);
+void http_client_free(struct http_client *client);
+
+// Sends and waits. True when any HTTP answer came (whatever its status); the answer lives in the
+// arena. False: problem_timeout when the deadline passed, problem_upstream_unavailable otherwise.
+// *ret_sent (may be NULL) tells whether the request may have reached the peer.
+MUST_USE bool http_client_call(struct http_client *client, const struct http_call *call, struct arena *arena,
+                               struct http_answer *ret, bool *ret_sent, struct error *err);
+
+const char *http_answer_header(const struct http_answer *answer, const char *name);

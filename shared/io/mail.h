@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Sends plain-text mail: SMTP through libcurl, or, for development, one .eml file per mail in a
+// folder. Addresses and subjects are checked against header injection.
+#pragma once
+
+#include <stdbool.h>
+
+#include "arena.h"
+#include "error.h"
+
+struct mail_config {
+    const char *url;       // "smtp://host:587", "smtps://…", or "file:///path/to/folder"
+    const char *user;      // may be NULL
+    const char *password;  // may be NULL
+    const char *from;
+    int timeout_ms;
+};
+
+struct mail {
+    const char *to;
+    const char *subject;
+    const char *text;
+};
+
+MUST_USE bool mail_send(const struct mail_config *config, const struct mail *mail, struct error *err);

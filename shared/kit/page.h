@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// Pages and cursors of lists. A handler asks for one row more than a page holds; its SQL returns a
+// JSON object {"items":[…],"total":n,"total_is_estimate":bool,"next":"key"|null} and the kit turns
+// it into the contract's answer without touching the rows.
+#pragma once
+
+#include "route.h"
+
+// Embed these four rows at the end of a list's query table: PAGE_FIELDS(housegirl_query)
+#define PAGE_MEMBERS                                                                               \
+    int64_t page;                                                                                  \
+    int64_t per_page;                                                                              \
+    const char *cursor;
+#define PAGE_FIELDS(struct_)                                                                       \
+    FIELD(struct_, page, .min = 1, .max = 1000000, .doc = "Page, from 1."),                        \
+        FIELD(struct_, per_page, .min = 1, .max = 100, .doc = "Rows per page; 20 when absent."),   \
+        FIELD(struct_, cursor, .max = 512, .format = FORMAT_EXACT, .doc = "next_cursor of the page before; walks on stably while rows are added.")
+
+struct page {
+    int64_t number;      // 1 with a cursor
+    int64_t size;
+    int64_t offset;
+    const char *after;   // sort key to continue after, from a cursor of the same filters; or NULL
+};
+
+// Reads page, per_page, cursor. A cursor is base64url(key "." HMAC) bound to `filters` (any text
+// that stands for path, filters and sort): a forged one, or one of another list, is 422. Number
+// pages reach 10,000 rows deep; beyond that the client must walk by cursor (422 says so).
+MUST_USE bool page_read(struct request *rq, int64_t page, int64_t per_page, const char *cursor, const char *filters,
+                        struct page *ret, struct error *err);
+
+// rows: the JSON array text built by PostgreSQL; next_key: the sort key of the last row when more
+// follow, else NULL. Writes {"<member>":rows,"pagination":{…}} and the Link header. With a cursor,
+// total may be -1 (unknown): it is then left null.
+MUST_USE bool page_write(struct request *rq, struct response *rs, const char *member, const char *rows,
+                         const struct page *page, int64_t total, bool total_is_estimate, const char *next_key,
+                         const char *filters, struct error *err);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// A service is one struct that names its parts; service_main does the rest: verbs, settings, log,
+// migrations check, database, identity, relay, inbox, jobs, HTTP, health, metrics, graceful stop.
+//
+//   static const struct service profiles = {.name = "profiles", .routes = profiles_routes, …};
+//   int main(int argc, char **argv) { return service_main(&profiles, argc, argv); }
+//
+// Verbs of every service: serve (default), migrate, health, topics, schema (prints OpenAPI),
+// events (prints event schemas), routes (the authorization matrix), import (reads batches of
+// {"collection":…,"rows":[…]} a line from standard input and answers {"results":[…]} a line, each
+// batch one transaction), --help-config, plus its own.
+#pragma once
+
+#include "clock.h"
+#include "config.h"
+#include "db.h"
+#include "event.h"
+#include "identity.h"
+#include "metrics.h"
+#include "route.h"
+
+struct app;
+struct relay;
+struct inbox;
+struct broadcast;
+
+// Work that recurs on one replica at a time (advisory lock by name). false is logged, never fatal.
+struct job {
+    const char *name;
+    int64_t interval_ms;
+    bool (*run)(struct app *app, struct db *db, struct error *err);
+};
+
+// An event every replica must see, not one of the group (caches, revocations). No database; must
+// be cheap and cannot fail.
+struct broadcast_subscription {
+    const struct topic *topic;
+    bool from_end;               // only what is new; otherwise the whole topic first, before ready
+    void (*handler)(struct app *app, const struct event *event);
+};
+
+struct verb {
+    const char *name;
+    const char *summary;
+    // Runs with settings read and the database open (app->pool may be NULL where there is none).
+    int (*run)(struct app *app, int argc, char **argv);
+};
+
+// Takes a batch of legacy rows of one collection inside one transaction. results gets one object per
+// row, in order: {"id":…,"outcome":"imported"|"repaired"|"unchanged"|"quarantined","notes":[…]}.
+// It goes through the same rules and tells the same events as the API does.
+struct importer {
+    const char *collection;
+    bool (*take)(struct app *app, struct db *db, const json_t *rows, json_t *results, struct error *err);
+};
+
+struct migration {
+    const char *name;   // "0001_users"
+    const char *sql;
+};
+
+struct service {
+    const char *name;
+    const char *summary;
+    const struct route *routes;                            // ends with {0}
+    route_handler fallback;                                // for paths no route matches (gateway)
+    const struct setting *settings;                        // ends with {0}; may be NULL
+    size_t settings_size;
+    const struct migration *migrations;                    // ends with {0}; NULL: no database
+    const struct sql *const *statements;                   // NULL-terminated
+    const struct constraint_problem *constraints;
+    const struct event_type *const *events;                // NULL-terminated
+    const struct subscription *subscriptions;              // ends with {0}
+    const struct broadcast_subscription *broadcasts;       // ends with {0}
+    const struct job *jobs;                                // ends with {0}
+    const struct importer *importers;                      // ends with {0}; makes the verb import
+    const struct verb *verbs;                              // ends with {0}
+    bool (*start)(struct app *app, struct error *err);     // makes app->state, before listening
+    void (*stop)(struct app *app);                         // after the last request
+    // Runs around every request, before routing (limits) and after the answer (headers); gateway.
+    bool (*before)(struct request *rq, struct response *rs, struct error *err);
+    void (*after)(struct request *rq, struct response *rs);
+    // Adds to readiness: false with a reason. May be NULL.
+    bool (*ready)(struct app *app, struct error *err);
+};
+
+// A running service.
+struct app {
+    const struct service *service;
+    struct kit_settings config;
+    void *settings;                 // struct of service->settings
+    void *state;                    // the service's own
+    const struct clock *clock;
+    struct db_pool *pool;           // NULL without migrations
+    struct identity *identity;
+    struct metrics *metrics;
+    struct relay *relay;
+    struct inbox *inbox;
+    struct broadcast *broadcast;
+    struct http_server *server;
+    struct kit_metrics *kit_metrics;
+    bool stopping;
+};
+
+int service_main(const struct service *service, int argc, char **argv);
+
+// Drives one request through routing, identity, decoding, session, handler and error writing, as
+// the HTTP server does; unit and service tests call it without a socket.
+void service_handle(struct app *app, const struct http_request *http, struct http_response *response);

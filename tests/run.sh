@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# run.sh: every test, against a stack of its own on free ports under .run-test, with sanitizers on. Ends with the line
+# "N passed, N failed". `tests/run.sh unit` or `… e2e/import` runs only what the word matches.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export BUILD=$PWD/build/asan RUN_DIR=$PWD/.run-test BORROWED=$PWD/build/borrowed PORT=0 SKIP_DEMO=yes SKIP_BUILD=yes
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0
+# cheap password hashes, wide rate limits and quick jobs: what is tested is our code, not bcrypt
+export AUTH_DC_BCRYPT_COST=4 AUTH_DC_SECURE_COOKIE=true
+. tests/settings.sh
+passed=0 failed=0 failures=()
+
+main() {
+    local only=${1:-}
+    trap 'docker/local/stack.sh stop >/dev/null 2>&1' EXIT
+    docker/local/install.sh test || exit 1
+    make -j2 --no-print-directory SANITIZE=address BUILD="$BUILD" all tests-all || exit 1
+    case $only in
+        '') checks ;;
+    esac
+    docker/local/stack.sh reset >/dev/null 2>&1
+    docker/local/stack.sh start || exit 1
+    set -a && . "$RUN_DIR/env" && set +a
+    export TEST_DATABASE_URL=$DATABASE_URL TEST_KAFKA_BROKERS=$KAFKA_BROKERS
+    local test
+    for test in $(cd tests && ls unit/*_test.c service/*_test.c e2e/*_test.c chaos/*_test.c 2>/dev/null); do
+        test=${test%.c}
+        [[ $test == *"$only"* ]] && run_program "$test"
+    done
+    if [ -z "$only" ]; then
+        run_check "no sanitizer report in the services' logs" no_sanitizer_report
+        run_check "the stack stops within 20 s" timeout 60 docker/local/stack.sh stop
+    fi
+    report
+}
+
+# What needs no stack.
+checks() {
+    run_check "schemas are what the code prints" make --no-print-directory BUILD="$BUILD" schemas-check
+    run_check "static analysis is clean" make --no-print-directory lint
+    run_check "shell scripts parse" bash -n docker/local/*.sh tests/run.sh
+}
+
+# run_program TEST: a cmocka program; its own closing lines are counted.
+run_program() {
+    local log=$RUN_DIR/log/test-${1//\//-}.log ok bad status
+    timeout 600 "$BUILD/tests/$1" >"$log" 2>&1
+    status=$?
+    ok=$(grep -c '^\[       OK \]' "$log")
+    bad=$(grep -c '^\[  FAILED  \] [a-z_0-9]*$' "$log")
+    [ "$status" = 0 ] || [ "$bad" -gt 0 ] || bad=1 # crashed, or failed outside a test
+    count "$1" "$ok" "$bad" "$log"
+}
+
+run_check() { # SENTENCE COMMAND…
+    local log=$RUN_DIR/log/check.log sentence=$1
+    shift
+    mkdir -p "$RUN_DIR/log"
+    if "$@" >"$log" 2>&1; then count "$sentence" 1 0 "$log"; else count "$sentence" 0 1 "$log"; fi
+}
+
+count() { # NAME OK BAD LOG
+    passed=$((passed + $2)) failed=$((failed + $3))
+    printf '%-58s %4d passed %4d failed\n' "$1" "$2" "$3"
+    [ "$3" = 0 ] || { failures+=("$1") && tail -n 60 "$4" | sed 's/^/    /'; }
+}
+
+no_sanitizer_report() {
+    ! grep -lE 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' "$RUN_DIR"/log/{auth,profiles,gateway}.log
+}
+
+report() {
+    [ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}"
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}
+
+main "$@"
