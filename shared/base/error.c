@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#include "error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define X(name, status, slug, title, advice) const struct problem problem_##name = {slug, status, title, advice};
+#include "problems.def"
+#undef X
+
+bool error_set(struct error *err, const struct problem *problem, const char *format, ...)
+{
+    err->problem = problem;
+    if (!format) {
+        snprintf(err->detail, sizeof err->detail, "%s", problem->advice);
+        return false;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(err->detail, sizeof err->detail, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool error_cause(struct error *err, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(err->cause, sizeof err->cause, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool error_violation(struct error *err, const char *pointer, const char *format, ...)
+{
+    if (err->problem != &problem_invalid_fields) error_set(err, &problem_invalid_fields, NULL);
+    if (!err->arena) return false;
+    struct violation *violation = arena_alloc(err->arena, sizeof *violation);
+    va_list arguments;
+    va_start(arguments, format);
+    char *message = arena_vprintf(err->arena, format, arguments);
+    va_end(arguments);
+    char *where = arena_strdup(err->arena, pointer);
+    if (!violation || !message || !where) return false;
+    *violation = (struct violation){where, message, NULL};
+    struct violation **last = &err->violations;
+    while (*last) last = &(*last)->next;
+    *last = violation;
+    return false;
+}
+
+void error_clear(struct error *err)
+{
+    *err = (struct error){.arena = err->arena};
+}
