@@ -45,7 +45,8 @@ struct db_pool_config {
     int acquire_timeout_ms;
     int statement_timeout_ms;
     int connect_timeout_s;
-    const struct sql *const *const *statements; // NULL-terminated list of NULL-terminated lists
+    // NULL-terminated list of NULL-terminated lists, which must outlive the pool; may be NULL.
+    const struct sql *const *const *statements;
     const struct constraint_problem *constraints; // ends with {0}; may be NULL
 };
 
@@ -75,6 +76,7 @@ struct db {
     enum db_mode mode;
     bool in_transaction;
     bool failed;        // a statement failed: only db_end is allowed
+    bool savepoint;     // db_savepoint was called in this transaction
     const char *traceparent; // set after db_begin: BEGIN then sets dc.traceparent, the default of
                              // outbox.traceparent, so that a trace survives the outbox
 };
@@ -156,3 +158,5 @@ MUST_USE bool db_script(struct db *db, const char *text, struct error *err);
 // Waits on the session's connection for a NOTIFY after `LISTEN channel`; true when one came.
 MUST_USE bool db_listen(struct db *db, const char *channel, struct error *err);
 MUST_USE bool db_wait_notification(struct db *db, int timeout_ms, bool *ret_notified, struct error *err);
+// The socket of the session's connection, for poll(2) together with others; -1 when it has none.
+int db_socket(const struct db *db);

@@ -54,6 +54,7 @@ struct http_server_config {
     int workers;               // requests handled at once; others wait up to queue_timeout_ms, then 503
     int queue_timeout_ms;
     int64_t body_limit_bytes;  // over it: 413
+    int64_t request_memory_bytes; // cap of a request's arena; 0: enough for a body and its answer
     int head_timeout_ms;
     int body_timeout_ms;       // total
     int idle_timeout_ms;       // keep-alive

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "crypto.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+static void to_hex(const unsigned char *bytes, size_t length, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < length; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * length] = '\0';
+}
+
+void crypto_random(void *out, size_t length)
+{
+    unsigned char *bytes = out;
+    while (length > 0) {
+        ssize_t got = getrandom(bytes, length, 0);
+        if (got < 0) {
+            continue; // a signal came in between; nothing else can happen
+        }
+        bytes += got;
+        length -= (size_t)got;
+    }
+}
+
+char *crypto_token(struct arena *arena)
+{
+    unsigned char bytes[32];
+    crypto_random(bytes, sizeof(bytes));
+    return crypto_base64url(arena, bytes, sizeof(bytes));
+}
+
+void crypto_sha256_hex(const void *bytes, size_t length, char out[SHA256_HEX_SIZE])
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA256(bytes, length, digest);
+    to_hex(digest, sizeof(digest), out);
+}
+
+void crypto_hmac_sha256_hex(const void *key, size_t key_length, const void *bytes, size_t length,
+                            char out[SHA256_HEX_SIZE])
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    // Without memory for a digest there is no safe answer to give.
+    if (HMAC(EVP_sha256(), key, (int)key_length, bytes, length, digest, NULL) == NULL) {
+        abort();
+    }
+    to_hex(digest, sizeof(digest), out);
+}
+
+bool crypto_equal(const char *expected, const char *given)
+{
+    if (expected == NULL || given == NULL) {
+        return false;
+    }
+    size_t expected_length = strlen(expected);
+    size_t given_length = strlen(given);
+    volatile unsigned char difference = expected_length != given_length;
+    for (size_t i = 0; i < given_length; i++) {
+        // Past its end `expected` is read from its start again, so that the time tells nothing.
+        char other = expected_length == 0 ? '\0' : expected[i % expected_length];
+        difference = (unsigned char)(difference | (unsigned char)(given[i] ^ other));
+    }
+    return difference == 0;
+}
+
+char *crypto_base64url(struct arena *arena, const void *bytes, size_t length)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const unsigned char *in = bytes;
+    char *out = arena_alloc(arena, (length * 4 + 2) / 3 + 1);
+    if (out == NULL) {
+        return NULL;
+    }
+    unsigned int bits = 0;
+    int held = 0;
+    char *at = out;
+    for (size_t i = 0; i < length; i++) {
+        bits = (bits << 8 | in[i]) & 0xffff;
+        for (held += 8; held >= 6; held -= 6) {
+            *at++ = letters[bits >> (held - 6) & 63];
+        }
+    }
+    if (held > 0) {
+        *at++ = letters[bits << (6 - held) & 63];
+    }
+    *at = '\0';
+    return out;
+}
+
+static int base64url_value(char letter)
+{
+    if (letter >= 'A' && letter <= 'Z') {
+        return letter - 'A';
+    }
+    if (letter >= 'a' && letter <= 'z') {
+        return letter - 'a' + 26;
+    }
+    if (letter >= '0' && letter <= '9') {
+        return letter - '0' + 52;
+    }
+    return letter == '-' ? 62 : letter == '_' ? 63 : -1;
+}
+
+bool crypto_base64url_decode(struct arena *arena, const char *text, void **ret, size_t *ret_length)
+{
+    size_t length = strlen(text);
+    unsigned char *out = arena_alloc(arena, length * 3 / 4 + 1);
+    if (out == NULL || length % 4 == 1) {
+        return false;
+    }
+    unsigned int bits = 0;
+    int held = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++) {
+        int value = base64url_value(text[i]);
+        if (value < 0) {
+            return false;
+        }
+        bits = (bits << 6 | (unsigned int)value) & 0xffff;
+        held += 6;
+        if (held >= 8) {
+            held -= 8;
+            out[count++] = (unsigned char)(bits >> held);
+        }
+    }
+    // Left-over bits must be zero: else two texts would stand for the same bytes.
+    if ((bits & ((1U << held) - 1)) != 0) {
+        return false;
+    }
+    *ret = out;
+    *ret_length = count;
+    return true;
+}

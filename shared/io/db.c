@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: MIT
+#include "db.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "db_pool.h"
+#include "text.h"
+
+#define PARAMETERS_MAX 48
+#define ATTEMPTS_MAX 5
+// The server ends a statement itself; this much later we stop believing that it will.
+#define ANSWER_GRACE_MS 3000
+
+struct parameters {
+    const char *values[PARAMETERS_MAX];
+    char numbers[PARAMETERS_MAX][24];
+};
+
+static bool may_run(const struct db *db, struct error *err);
+static PGresult *run(struct db *db, const struct sql *sql, struct db_values in, struct error *err);
+static bool run_own(struct db *db, const struct sql *sql, struct error *err);
+static bool exchange(struct db *db, const struct wire_statement *own, PGresult **ret, struct error *err);
+static bool check(struct db *db, const char *statement, PGresult **result, struct error *err);
+static bool run_script(struct db *db, const char *name, const char *text, struct error *err);
+static bool fill_target(struct db *db, const PGresult *result, int column, const struct db_target *target);
+static bool bad_answer(const struct sql *sql, const char *what, struct error *err);
+static bool no_memory(struct error *err);
+static int timeout_ms(const struct db *db);
+static void release_result(void *result);
+static void pause_before_retry(int attempt);
+
+// --- Sessions ------------------------------------------------------------------------------------
+
+void db_begin(struct db *db, struct db_pool *pool, enum db_mode mode, struct arena *arena)
+{
+    *db = (struct db){.pool = pool, .arena = arena, .mode = mode};
+}
+
+bool db_commit(struct db *db, struct error *err)
+{
+    if (!may_run(db, err)) return false;
+    if (!db->in_transaction) return true;
+    if (!run_own(db, &wire_commit, err)) return false;
+    db_end(db); // others may have the connection while the answer is written
+    return true;
+}
+
+void db_end(struct db *db)
+{
+    if (db->connection) {
+        if (db->in_transaction && !db->connection->broken) {
+            const struct wire_statement rollback = {&wire_rollback, NULL};
+            PQclear(wire_execute(db->connection, &rollback, 1, timeout_ms(db)));
+        }
+        db_pool_give(db->pool, db->connection);
+    }
+    db->connection = NULL;
+    db->in_transaction = db->failed = db->savepoint = false;
+}
+
+bool db_savepoint(struct db *db, struct error *err)
+{
+    if (!may_run(db, err) || !run_own(db, &wire_savepoint, err)) return false;
+    db->savepoint = true;
+    return true;
+}
+
+bool db_rollback_to_savepoint(struct db *db, struct error *err)
+{
+    if (!db->savepoint || !db->connection || db->connection->broken) {
+        error_set(err, &problem_unavailable, NULL);
+        return error_cause(err, "there is no savepoint to go back to");
+    }
+    db->failed = false;
+    return run_own(db, &wire_rollback_to_savepoint, err);
+}
+
+static bool attempt_transaction(struct db *db, db_work work, void *argument, struct error *err)
+{
+    if (work(db, argument, err)) return db_commit(db, err);
+    struct error unkept = {0};
+    if (err->commit && !db_commit(db, &unkept)) *err = unkept;
+    return false;
+}
+
+bool db_transaction(struct db_pool *pool, enum db_mode mode, struct arena *arena, db_work work,
+                    void *argument, struct error *err)
+{
+    for (int attempt = 1;; attempt++) {
+        struct db db;
+        db_begin(&db, pool, mode, arena);
+        bool done = attempt_transaction(&db, work, argument, err);
+        db_end(&db);
+        if (done || !err->retry || attempt == ATTEMPTS_MAX) return done;
+        error_clear(err);
+        pause_before_retry(attempt);
+    }
+}
+
+// --- Statements ----------------------------------------------------------------------------------
+
+bool db_exec(struct db *db, const struct sql *sql, struct db_values in, int64_t *ret_affected,
+             struct error *err)
+{
+    CLEANUP(wire_release) PGresult *result = run(db, sql, in, err);
+    if (!result) return false;
+    int64_t affected = 0;
+    if (!text_to_int64(PQcmdTuples(result), &affected)) affected = 0;
+    if (ret_affected) *ret_affected = affected;
+    return true;
+}
+
+enum db_found db_row(struct db *db, const struct sql *sql, struct db_values in, struct db_targets out,
+                     struct error *err)
+{
+    CLEANUP(wire_release) PGresult *result = run(db, sql, in, err);
+    if (!result) return DB_FAILED;
+    if (PQnfields(result) < out.count)
+        return bad_answer(sql, "has fewer columns than asked for", err), DB_FAILED;
+    if (PQntuples(result) == 0) return DB_NONE;
+    for (int i = 0; i < out.count; i++) {
+        if (fill_target(db, result, i, &out.items[i])) continue;
+        if (arena_failed(db->arena)) no_memory(err);
+        else bad_answer(sql, "has a column of another type", err);
+        return DB_FAILED;
+    }
+    return DB_FOUND;
+}
+
+bool db_text(struct db *db, const struct sql *sql, struct db_values in, const char **ret, size_t *ret_length,
+             struct error *err)
+{
+    struct db_rows rows = {0};
+    if (!db_rows(db, sql, in, &rows, err)) return false;
+    *ret = rows.count > 0 ? db_rows_text(&rows, 0, 0) : NULL;
+    if (ret_length) *ret_length = *ret ? (size_t)PQgetlength(rows.result, 0, 0) : 0;
+    return true;
+}
+
+bool db_rows(struct db *db, const struct sql *sql, struct db_values in, struct db_rows *ret,
+             struct error *err)
+{
+    PGresult *result = run(db, sql, in, err);
+    if (!result) return false;
+    if (!arena_defer(db->arena, release_result, result)) return no_memory(err);
+    *ret = (struct db_rows){.result = result, .count = PQntuples(result)};
+    return true;
+}
+
+bool db_script(struct db *db, const char *text, struct error *err)
+{
+    return may_run(db, err) && exchange(db, NULL, NULL, err) && run_script(db, "script", text, err);
+}
+
+// --- Notifications -------------------------------------------------------------------------------
+
+bool db_listen(struct db *db, const char *channel, struct error *err)
+{
+    if (!may_run(db, err) || !exchange(db, NULL, NULL, err)) return false;
+    char *quoted = PQescapeIdentifier(db->connection->pg, channel, strlen(channel));
+    char *command = arena_printf(db->arena, "LISTEN %s", quoted ? quoted : "");
+    PQfreemem(quoted);
+    if (!quoted || !command) return no_memory(err);
+    db->connection->listening = true;
+    return run_script(db, "listen", command, err);
+}
+
+static bool take_notifications(PGconn *pg)
+{
+    bool any = false;
+    PGnotify *notification = NULL;
+    while ((notification = PQnotifies(pg))) {
+        PQfreemem(notification);
+        any = true;
+    }
+    return any;
+}
+
+bool db_wait_notification(struct db *db, int wait_ms, bool *ret_notified, struct error *err)
+{
+    if (!may_run(db, err)) return false;
+    if (!db->connection)
+        return error_set(err, &problem_internal, NULL), error_cause(err, "wait without db_listen");
+    PGconn *pg = db->connection->pg;
+    *ret_notified = take_notifications(pg);
+    if (*ret_notified) return true;
+    struct pollfd socket = {.fd = PQsocket(pg), .events = POLLIN};
+    int ready = poll(&socket, 1, wait_ms);
+    if (ready == 0 || (ready < 0 && errno == EINTR)) return true;
+    if (ready < 0 || !PQconsumeInput(pg)) {
+        db->connection->broken = true;
+        return check(db, "wait_notification", &(PGresult *){NULL}, err);
+    }
+    *ret_notified = take_notifications(pg);
+    return true;
+}
+
+int db_socket(const struct db *db)
+{
+    return db->connection ? PQsocket(db->connection->pg) : -1;
+}
+
+// --- How a statement runs ------------------------------------------------------------------------
+
+static bool may_run(const struct db *db, struct error *err)
+{
+    if (arena_failed(db->arena)) return no_memory(err);
+    if (!db->failed) return true;
+    if (err->problem) return false;
+    error_set(err, &problem_internal, NULL);
+    return error_cause(err, "the session failed before; only db_end is allowed");
+}
+
+static void fill_parameters(struct db_values in, struct parameters *ret)
+{
+    for (int i = 0; i < in.count; i++) {
+        const struct db_value *value = &in.items[i];
+        ret->values[i] = value->text;
+        if (value->type == DB_VALUE_BOOL) ret->values[i] = value->integer ? "t" : "f";
+        if (value->type != DB_VALUE_INT) continue;
+        snprintf(ret->numbers[i], sizeof ret->numbers[i], "%" PRId64, value->integer);
+        ret->values[i] = ret->numbers[i];
+    }
+}
+
+static PGresult *run(struct db *db, const struct sql *sql, struct db_values in, struct error *err)
+{
+    struct parameters parameters;
+    if (!may_run(db, err)) return NULL;
+    if (in.count != sql->parameters || in.count > PARAMETERS_MAX) {
+        bad_answer(sql, "was given another number of values", err);
+        return NULL;
+    }
+    fill_parameters(in, &parameters);
+    const struct wire_statement own = {sql, parameters.values};
+    PGresult *result = NULL;
+    return exchange(db, &own, &result, err) ? result : NULL;
+}
+
+static bool run_own(struct db *db, const struct sql *sql, struct error *err)
+{
+    const struct wire_statement own = {sql, NULL};
+    CLEANUP(wire_release) PGresult *result = NULL;
+    return exchange(db, &own, &result, err);
+}
+
+// What goes ahead of a statement: the start of the transaction, the end of the last savepoint.
+static int statements_ahead(const struct db *db, const struct wire_statement *own, struct wire_statement *out)
+{
+    int count = 0;
+    if (db->mode != DB_READ && !db->in_transaction) {
+        out[count++].sql = db->mode == DB_WRITE ? &wire_begin : &wire_begin_repeatable;
+        if (db->traceparent) out[count++] = (struct wire_statement){&wire_trace, &db->traceparent};
+    } else if (own && own->sql == &wire_savepoint && db->savepoint) {
+        out[count++].sql = &wire_release_savepoint;
+    }
+    return count;
+}
+
+// True when losing the connection cannot have left an effect: nothing is committed before COMMIT, and
+// outside of a transaction only a statement that reads is sent again.
+static bool is_repeatable(const struct db *db, const struct wire_statement *own)
+{
+    static const char *const writing[] = {"INSERT ",   "UPDATE ", "DELETE ", "MERGE ",
+                                          "pg_notify", "lock(",   "nextval"};
+    if (db->mode != DB_READ) return true;
+    for (size_t i = 0; own && i < COUNT_OF(writing); i++)
+        if (strcasestr(own->sql->text, writing[i])) return false;
+    return true;
+}
+
+// Sends what goes ahead and then `own` (may be NULL) in one round trip. The first statement of a
+// session may meet a connection that died unnoticed: it is then sent once more on another.
+static bool exchange(struct db *db, const struct wire_statement *own, PGresult **ret, struct error *err)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + db->pool->config.acquire_timeout_ms;
+    bool first = !db->connection;
+    for (;;) {
+        if (!db->connection && !db_pool_take(db->pool, deadline_ms, &db->connection, err)) return false;
+        struct wire_statement all[3] = {{0}};
+        int count = statements_ahead(db, own, all);
+        if (own) all[count++] = *own;
+        if (count == 0) return true;
+        CLEANUP(wire_release) PGresult *result = wire_execute(db->connection, all, count, timeout_ms(db));
+        bool lost = db->connection->broken && PQstatus(db->connection->pg) != CONNECTION_OK;
+        if (first && lost && is_repeatable(db, own)) {
+            first = false;
+            db_end(db);
+            continue;
+        }
+        if (!check(db, own ? own->sql->name : "begin", &result, err)) return false;
+        if (ret) *ret = TAKE(result);
+        return true;
+    }
+}
+
+// Takes note of where the statement left the session; false with err set when it failed.
+static bool check(struct db *db, const char *statement, PGresult **result, struct error *err)
+{
+    struct db_connection *connection = db->connection;
+    bool reconnect = connection->broken;
+    bool succeeded = *result && wire_succeeded(*result) && !connection->broken;
+    if (!succeeded)
+        db_problem(*result, connection->pg, db->pool->config.constraints, statement, &reconnect, err);
+    // A row that our snapshot can't see may be what we collided with: a new snapshot tells.
+    if (!succeeded && db->mode == DB_REPEATABLE && err->problem == &problem_conflict) err->retry = true;
+    PGTransactionStatusType status = PQtransactionStatus(connection->pg);
+    connection->broken = reconnect;
+    db->in_transaction = !connection->broken && status != PQTRANS_IDLE;
+    if (succeeded) return true;
+    db->failed = db->mode != DB_READ || connection->broken;
+    return false;
+}
+
+static bool run_script(struct db *db, const char *name, const char *text, struct error *err)
+{
+    CLEANUP(wire_release) PGresult *result = wire_script(db->connection, text, timeout_ms(db));
+    return check(db, name, &result, err);
+}
+
+static bool fill_target(struct db *db, const PGresult *result, int column, const struct db_target *target)
+{
+    const char *text = PQgetisnull(result, 0, column) ? NULL : PQgetvalue(result, 0, column);
+    int64_t *integer = target->out;
+    bool *boolean = target->out;
+    const char **string = target->out;
+    switch (target->type) {
+    case DB_GET_TEXT_:
+        *string = arena_strdup(db->arena, text);
+        return *string || !text;
+    case DB_GET_INT_:
+        *integer = 0;
+        return !text || text_to_int64(text, integer);
+    case DB_GET_BOOL_:
+        *boolean = text && text[0] == 't';
+        return !text || text_equal(text, "t") || text_equal(text, "f");
+    }
+    return false;
+}
+
+static bool bad_answer(const struct sql *sql, const char *what, struct error *err)
+{
+    error_set(err, &problem_internal, NULL);
+    return error_cause(err, "statement %s %s", sql->name, what);
+}
+
+static bool no_memory(struct error *err)
+{
+    error_set(err, &problem_unavailable, NULL);
+    err->retry_after_s = 1;
+    return error_cause(err, "the arena has no room left");
+}
+
+static int timeout_ms(const struct db *db)
+{
+    int limit_ms = db->pool->config.statement_timeout_ms;
+    return limit_ms > 0 ? limit_ms + ANSWER_GRACE_MS : 0;
+}
+
+static void release_result(void *result)
+{
+    PQclear(result);
+}
+
+// 10, 20, 40, 80 ms and up to as much again, so that those who collided don't meet a second time.
+static void pause_before_retry(int attempt)
+{
+    int64_t base_ms = 5L << attempt;
+    int64_t pause_ms = base_ms + wire_jitter(base_ms);
+    nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000000}, NULL);
+}

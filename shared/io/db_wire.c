@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+#include "db_wire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "clock.h"
+
+#define OPTIONS_SIZE 256
+// A broken network shows after this long even while we only wait.
+#define NETWORK_TIMEOUT_MS "15000"
+
+static bool wait_for_input(PGconn *pg, int64_t deadline_ms);
+static bool prepare_all(PGconn *pg, const struct db_pool_config *config, struct error *err);
+static bool send_prepare(PGconn *pg, const struct sql *sql);
+static PGresult *next_result(PGconn *pg, int64_t deadline_ms);
+
+const struct sql wire_begin = {"dc_begin", "BEGIN", 0};
+const struct sql wire_begin_repeatable = {"dc_begin_repeatable", "BEGIN ISOLATION LEVEL REPEATABLE READ", 0};
+const struct sql wire_trace = {"dc_trace", "SELECT set_config('dc.traceparent', $1, true)", 1};
+const struct sql wire_savepoint = {"dc_savepoint", "SAVEPOINT dc", 0};
+const struct sql wire_release_savepoint = {"dc_release", "RELEASE SAVEPOINT dc", 0};
+const struct sql wire_rollback_to_savepoint = {"dc_rollback_to", "ROLLBACK TO SAVEPOINT dc", 0};
+const struct sql wire_commit = {"dc_commit", "COMMIT", 0};
+const struct sql wire_rollback = {"dc_rollback", "ROLLBACK", 0};
+
+static const struct sql *const own_statements[] = {
+    &wire_begin,     &wire_begin_repeatable,  &wire_trace,
+    &wire_savepoint, &wire_release_savepoint, &wire_rollback_to_savepoint,
+    &wire_commit,    &wire_rollback,          NULL};
+
+static void ignore_notice(void *unused, const char *message)
+{
+    (void)unused;
+    (void)message;
+}
+
+// A lock is given up before the statement is, so that a deadlock reads as "try again".
+static void session_options(const struct db_pool_config *config, char out[OPTIONS_SIZE])
+{
+    snprintf(out, OPTIONS_SIZE,
+             "-c statement_timeout=%d -c lock_timeout=%d -c idle_in_transaction_session_timeout=%d "
+             "-c timezone=UTC -c client_min_messages=warning -c jit=off",
+             config->statement_timeout_ms, config->statement_timeout_ms / 2,
+             config->statement_timeout_ms > 0 ? 30000 : 0);
+}
+
+PGconn *wire_connect(const struct db_pool_config *config, struct error *err)
+{
+    char options[OPTIONS_SIZE], connect_timeout[16];
+    session_options(config, options);
+    snprintf(connect_timeout, sizeof connect_timeout, "%d", config->connect_timeout_s);
+    // What stands after dbname wins over the URL.
+    const char *const names[] = {"dbname", "application_name", "connect_timeout", "client_encoding",
+                                 "options", "keepalives_idle", "keepalives_interval", "keepalives_count",
+                                 "tcp_user_timeout", NULL};
+    const char *const values[] = {config->url, config->application_name, connect_timeout, "UTF8", options,
+                                  "10", "3", "2", NETWORK_TIMEOUT_MS, NULL};
+    PGconn *pg = PQconnectdbParams(names, values, /* expand_dbname= */ 1);
+    if (PQstatus(pg) != CONNECTION_OK) {
+        db_problem(NULL, pg, NULL, "connect", NULL, err);
+    } else {
+        PQsetNoticeProcessor(pg, ignore_notice, NULL);
+        if (PQsetnonblocking(pg, 1) == 0 && prepare_all(pg, config, err)) return pg;
+    }
+    PQfinish(pg);
+    return NULL;
+}
+
+bool wire_succeeded(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+bool wire_is_dead(PGconn *pg)
+{
+    struct pollfd socket = {.fd = PQsocket(pg), .events = POLLIN};
+    if (PQstatus(pg) != CONNECTION_OK || socket.fd < 0) return true;
+    // The server's farewell may come first, the end of the stream after it.
+    while (poll(&socket, 1, 0) != 0)
+        if (PQconsumeInput(pg) == 0 || PQstatus(pg) != CONNECTION_OK) return true;
+    return false;
+}
+
+int64_t wire_jitter(int64_t limit)
+{
+    uint32_t number = 0;
+    if (getrandom(&number, sizeof number, 0) != sizeof number) return limit / 2;
+    return number % limit;
+}
+
+static bool send_all(PGconn *pg, const struct wire_statement *statements, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const struct wire_statement *it = &statements[i];
+        if (!PQsendQueryPrepared(pg, it->sql->name, it->sql->parameters, it->values, NULL, NULL, 0))
+            return false;
+    }
+    return PQpipelineSync(pg) == 1;
+}
+
+// Takes the results of count statements and the closing sync. Keeps the last, or the first failure.
+static bool receive_all(PGconn *pg, int count, int64_t deadline_ms, PGresult **ret)
+{
+    for (int i = 0; i < count; i++) {
+        CLEANUP(wire_release) PGresult *result = next_result(pg, deadline_ms);
+        if (!result) return false;
+        if (!*ret || wire_succeeded(*ret)) {
+            PQclear(*ret);
+            *ret = TAKE(result);
+        }
+        CLEANUP(wire_release) PGresult *end = next_result(pg, deadline_ms);
+        if (end || PQstatus(pg) != CONNECTION_OK) return false;
+    }
+    CLEANUP(wire_release) PGresult *sync = next_result(pg, deadline_ms);
+    return PQresultStatus(sync) == PGRES_PIPELINE_SYNC;
+}
+
+PGresult *wire_execute(struct db_connection *connection, const struct wire_statement *statements, int count,
+                       int timeout_ms)
+{
+    PGconn *pg = connection->pg;
+    int64_t deadline_ms = timeout_ms > 0 ? clock_monotonic_ms() + timeout_ms : 0;
+    CLEANUP(wire_release) PGresult *result = NULL;
+    connection->broken = PQenterPipelineMode(pg) != 1 || !send_all(pg, statements, count) ||
+                         !receive_all(pg, count, deadline_ms, &result) || PQexitPipelineMode(pg) != 1;
+    // A failure that came before the connection broke says why; a success means nothing then.
+    return connection->broken && wire_succeeded(result) ? NULL : TAKE(result);
+}
+
+PGresult *wire_script(struct db_connection *connection, const char *text, int timeout_ms)
+{
+    int64_t deadline_ms = timeout_ms > 0 ? clock_monotonic_ms() + timeout_ms : 0;
+    CLEANUP(wire_release) PGresult *kept = NULL;
+    bool copying = false;
+    PGresult *result = NULL;
+    bool sent = PQsendQuery(connection->pg, text) == 1;
+    while (sent && !copying && (result = next_result(connection->pg, deadline_ms))) {
+        ExecStatusType status = PQresultStatus(result);
+        // We have no data to give or take by COPY: the connection would wait for ever.
+        copying = status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+        if (!kept || wire_succeeded(kept)) {
+            PQclear(kept);
+            kept = result;
+        } else {
+            PQclear(result);
+        }
+    }
+    connection->broken =
+        PQstatus(connection->pg) != CONNECTION_OK || PQtransactionStatus(connection->pg) == PQTRANS_ACTIVE;
+    return connection->broken && wire_succeeded(kept) ? NULL : TAKE(kept);
+}
+
+static bool prepare_all(PGconn *pg, const struct db_pool_config *config, struct error *err)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + 30000;
+    bool sent = PQenterPipelineMode(pg) == 1;
+    const struct sql *const *const lists_none[] = {NULL};
+    const struct sql *const *const *lists = config->statements ? config->statements : lists_none;
+    for (int i = 0; sent && own_statements[i]; i++) sent = send_prepare(pg, own_statements[i]);
+    for (int i = 0; sent && lists[i]; i++)
+        for (int j = 0; sent && lists[i][j]; j++) sent = send_prepare(pg, lists[i][j]);
+    if (!sent || PQpipelineSync(pg) != 1) return db_problem(NULL, pg, NULL, "prepare", NULL, err);
+
+    const struct sql *const *own = own_statements;
+    const struct sql *const *list = own;
+    while (list) {
+        for (; *list; list++) {
+            CLEANUP(wire_release) PGresult *result = next_result(pg, deadline_ms);
+            if (!wire_succeeded(result)) return db_problem(result, pg, NULL, (*list)->name, NULL, err);
+            CLEANUP(wire_release) PGresult *end = next_result(pg, deadline_ms);
+        }
+        list = *lists ? *lists++ : NULL;
+    }
+    CLEANUP(wire_release) PGresult *sync = next_result(pg, deadline_ms);
+    if (PQresultStatus(sync) == PGRES_PIPELINE_SYNC && PQexitPipelineMode(pg) == 1) return true;
+    return db_problem(NULL, pg, NULL, "prepare", NULL, err);
+}
+
+static bool send_prepare(PGconn *pg, const struct sql *sql)
+{
+    return PQsendPrepare(pg, sql->name, sql->text, 0, NULL) == 1;
+}
+
+// The next result; NULL at the end of a statement's results, and when the connection broke or the
+// deadline passed (PQstatus and wire_is_dead tell; callers count what they expect).
+static PGresult *next_result(PGconn *pg, int64_t deadline_ms)
+{
+    while (PQisBusy(pg)) {
+        if (!wait_for_input(pg, deadline_ms)) return NULL;
+    }
+    return PQgetResult(pg);
+}
+
+// Waits for bytes in either direction; false when the deadline passed or the connection broke.
+static bool wait_for_input(PGconn *pg, int64_t deadline_ms)
+{
+    int unsent = PQflush(pg);
+    if (unsent < 0) return false;
+    int64_t left_ms = deadline_ms ? deadline_ms - clock_monotonic_ms() : -1;
+    if (deadline_ms && left_ms <= 0) return false;
+    struct pollfd socket = {.fd = PQsocket(pg), .events = (short)(POLLIN | (unsent ? POLLOUT : 0))};
+    int ready = poll(&socket, 1, (int)(left_ms > 60000 ? 60000 : left_ms));
+    if (ready < 0) return errno == EINTR;
+    return ready == 0 || PQconsumeInput(pg) == 1;
+}

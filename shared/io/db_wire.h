@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// The wire below db.c: one connection, statements in a pipeline, every wait bounded. Private to db*.c.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include "db.h"
+
+// Statements sent ahead of the caller's in the same round trip; prepared on every connection.
+extern const struct sql wire_begin, wire_begin_repeatable, wire_trace, wire_savepoint, wire_release_savepoint,
+    wire_rollback_to_savepoint, wire_commit, wire_rollback;
+
+struct db_connection {
+    PGconn *pg;
+    struct db_connection *next; // in the pool's lists
+    bool broken;                // of no further use
+    bool listening;             // LISTEN was run on it: not for the next session
+};
+
+struct wire_statement {
+    const struct sql *sql;
+    const char *const *values; // sql->parameters texts; NULL is SQL NULL
+};
+
+// Connects, sets the session up and prepares everything. NULL with err set when it can't.
+MUST_USE PGconn *wire_connect(const struct db_pool_config *config, struct error *err);
+
+// Runs prepared statements in one round trip; what follows a failed one is skipped. The result of the
+// last one or of the first that failed. When the connection broke or timeout_ms passed (≤ 0: no bound),
+// `broken` is set and the result is NULL or the failure that came before.
+PGresult *wire_execute(struct db_connection *connection, const struct wire_statement *statements, int count,
+                       int timeout_ms);
+// The same for SQL text, which may hold several statements.
+PGresult *wire_script(struct db_connection *connection, const char *text, int timeout_ms);
+
+bool wire_succeeded(const PGresult *result);
+// True when the peer has hung up or told us to go, without a round trip.
+bool wire_is_dead(PGconn *pg);
+// A random number from 0 to below limit: threads and replicas that failed together retry apart.
+int64_t wire_jitter(int64_t limit);
+
+static inline void wire_release(PGresult **result)
+{
+    PQclear(*result);
+}
+
+// Sets err from a failed result, or from the connection where there is none. Always false. *ret_reconnect
+// (may be NULL) becomes true when a new connection may do better (failover, plans gone stale).
+bool db_problem(const PGresult *result, PGconn *pg, const struct constraint_problem *constraints,
+                const char *statement, bool *ret_reconnect, struct error *err);

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+// Keys: P-256 to sign and verify ES256, RSA of at least 2,048 bits to verify RS256.
+#include "jose_key.h"
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto.h"
+
+#define JWK_BYTES_MAX 16384
+#define RSA_BITS_MIN 2048
+#define RSA_BITS_MAX 8192
+#define KID_MAX 128
+
+struct jose_key {
+    cjose_jwk_t *jwk; // never retained or released but at the end: its count is not atomic
+    enum jose_algorithm algorithm;
+    bool is_private;
+    char kid[KID_MAX + 1];
+};
+
+static struct jose_key *key_wrap(cjose_jwk_t *jwk, const char *kid, struct error *err);
+static bool key_is_fit(const struct jose_key *key);
+static bool kid_set(struct jose_key *key, const char *kid, struct arena *arena);
+static char *thumbprint(const struct jose_key *key, struct arena *arena);
+static json_t *key_members(const struct jose_key *key, bool with_private);
+static EVP_PKEY *certificate_key(const char *pem);
+static char *rsa_jwk(const EVP_PKEY *key, struct arena *arena);
+
+static void evp_key_release(EVP_PKEY **key)
+{
+    EVP_PKEY_free(*key);
+}
+
+static void jwk_text_release(char **text)
+{
+    if (*text != NULL) {
+        explicit_bzero(*text, strlen(*text)); // may hold the private part
+        cjose_get_dealloc()(*text);
+    }
+}
+
+static struct jose_key *refuse(struct error *err, const char *cause)
+{
+    error_set(err, &problem_internal, NULL);
+    error_cause(err, "%s", cause);
+    return NULL;
+}
+
+struct jose_key *jose_key_generate(struct error *err)
+{
+    cjose_err cause = {0};
+    return key_wrap(cjose_jwk_create_EC_random(CJOSE_JWK_EC_P_256, &cause), NULL, err);
+}
+
+struct jose_key *jose_key_parse(const char *jwk, struct error *err)
+{
+    cjose_err cause = {0};
+    if (strnlen(jwk, JWK_BYTES_MAX + 1) > JWK_BYTES_MAX) {
+        return refuse(err, "JWK too long");
+    }
+    return key_wrap(cjose_jwk_import(jwk, strlen(jwk), &cause), NULL, err);
+}
+
+struct jose_key *jose_key_from_certificate(const char *pem, const char *kid, struct error *err)
+{
+    cjose_err cause = {0};
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(1 << 16);
+    CLEANUP(evp_key_release) EVP_PKEY *public_key = certificate_key(pem);
+    if (arena == NULL || public_key == NULL) {
+        return refuse(err, "not a PEM certificate");
+    }
+    const char *jwk = rsa_jwk(public_key, arena);
+    if (jwk == NULL) {
+        return refuse(err, "certificate without an RSA key");
+    }
+    return key_wrap(cjose_jwk_import(jwk, strlen(jwk), &cause), kid, err);
+}
+
+// Takes jwk over, whatever comes of it.
+static struct jose_key *key_wrap(cjose_jwk_t *jwk, const char *kid, struct error *err)
+{
+    cjose_err cause = {0};
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(1 << 16);
+    struct jose_key *key = calloc(1, sizeof(*key));
+    if (jwk == NULL || key == NULL || arena == NULL) {
+        cjose_jwk_release(jwk);
+        free(key);
+        return refuse(err, "not a JWK");
+    }
+    key->jwk = jwk;
+    key->algorithm = cjose_jwk_get_kty(jwk, &cause) == CJOSE_JWK_KTY_RSA ? JOSE_RS256 : JOSE_ES256;
+    if (!key_is_fit(key) || !kid_set(key, kid, arena)) {
+        jose_key_free(key);
+        return refuse(err, "only P-256 and RSA keys of 2,048 bits or more, with a short kid, are used");
+    }
+    CLEANUP(json_release) json_t *members = key_members(key, true);
+    key->is_private = json_object_get(members, "d") != NULL;
+    return key;
+}
+
+static bool key_is_fit(const struct jose_key *key)
+{
+    cjose_err cause = {0};
+    switch (cjose_jwk_get_kty(key->jwk, &cause)) {
+    case CJOSE_JWK_KTY_EC:
+        return cjose_jwk_EC_get_curve(key->jwk, &cause) == CJOSE_JWK_EC_P_256;
+    case CJOSE_JWK_KTY_RSA: {
+        size_t bits = cjose_jwk_get_keysize(key->jwk, &cause);
+        return bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX;
+    }
+    default:
+        return false; // a secret shared with the peer is no key of ours
+    }
+}
+
+static bool kid_set(struct jose_key *key, const char *kid, struct arena *arena)
+{
+    cjose_err cause = {0};
+    kid = kid != NULL ? kid : cjose_jwk_get_kid(key->jwk, &cause);
+    kid = kid != NULL ? kid : thumbprint(key, arena);
+    if (kid == NULL || kid[0] == '\0' || strlen(kid) > KID_MAX) {
+        return false;
+    }
+    memcpy(key->kid, kid, strlen(kid) + 1);
+    return cjose_jwk_set_kid(key->jwk, key->kid, strlen(key->kid), &cause);
+}
+
+// RFC 7638: SHA-256 of the required members, sorted, without blanks.
+static char *thumbprint(const struct jose_key *key, struct arena *arena)
+{
+    CLEANUP(json_release) json_t *members = key_members(key, false);
+    const char *text;
+    if (key->algorithm == JOSE_ES256) {
+        text = arena_printf(arena, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}",
+                            json_member_text(members, "x"), json_member_text(members, "y"));
+    } else {
+        text = arena_printf(arena, "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}",
+                            json_member_text(members, "e"), json_member_text(members, "n"));
+    }
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    if (members == NULL || text == NULL) {
+        return NULL;
+    }
+    SHA256((const unsigned char *)text, strlen(text), digest);
+    return crypto_base64url(arena, digest, sizeof(digest));
+}
+
+static json_t *key_members(const struct jose_key *key, bool with_private)
+{
+    cjose_err cause = {0};
+    struct error malformed = {0};
+    CLEANUP(jwk_text_release) char *text = cjose_jwk_to_json(key->jwk, with_private, &cause);
+    return text != NULL ? json_parse(text, strlen(text), &malformed) : NULL;
+}
+
+void jose_key_free(struct jose_key *key)
+{
+    if (key != NULL) {
+        cjose_jwk_release(key->jwk);
+        free(key);
+    }
+}
+
+const char *jose_key_id(const struct jose_key *key)
+{
+    return key->kid;
+}
+
+char *jose_key_json(struct arena *arena, const struct jose_key *key, bool with_private)
+{
+    CLEANUP(json_release) json_t *members = key_members(key, with_private);
+    const char *algorithm = key->algorithm == JOSE_ES256 ? "ES256" : "RS256";
+    if (json_object_set_new(members, "kid", json_string(key->kid)) != 0 ||
+        json_object_set_new(members, "alg", json_string(algorithm)) != 0 ||
+        json_object_set_new(members, "use", json_string("sig")) != 0) {
+        return NULL;
+    }
+    return json_text(arena, members);
+}
+
+enum jose_algorithm jose_key_algorithm(const struct jose_key *key)
+{
+    return key->algorithm;
+}
+
+const cjose_jwk_t *jose_key_jwk(const struct jose_key *key)
+{
+    return key->jwk;
+}
+
+bool jose_key_can_sign(const struct jose_key *key)
+{
+    return key->is_private;
+}
+
+static EVP_PKEY *certificate_key(const char *pem)
+{
+    if (strnlen(pem, JWK_BYTES_MAX + 1) > JWK_BYTES_MAX) {
+        return NULL;
+    }
+    BIO *source = BIO_new_mem_buf(pem, (int)strlen(pem));
+    X509 *certificate = source != NULL ? PEM_read_bio_X509(source, NULL, NULL, NULL) : NULL;
+    EVP_PKEY *key = certificate != NULL ? X509_get_pubkey(certificate) : NULL;
+    X509_free(certificate);
+    BIO_free(source);
+    return key;
+}
+
+static char *big_number(const EVP_PKEY *key, const char *name, struct arena *arena)
+{
+    BIGNUM *number = NULL;
+    unsigned char bytes[RSA_BITS_MAX / 8];
+    char *text = NULL;
+    if (EVP_PKEY_get_bn_param(key, name, &number) == 1 && BN_num_bytes(number) <= (int)sizeof(bytes)) {
+        text = crypto_base64url(arena, bytes, (size_t)BN_bn2bin(number, bytes));
+    }
+    BN_free(number);
+    return text;
+}
+
+static char *rsa_jwk(const EVP_PKEY *key, struct arena *arena)
+{
+    if (!EVP_PKEY_is_a(key, "RSA")) {
+        return NULL;
+    }
+    const char *n = big_number(key, OSSL_PKEY_PARAM_RSA_N, arena);
+    const char *e = big_number(key, OSSL_PKEY_PARAM_RSA_E, arena);
+    return n != NULL && e != NULL ? arena_printf(arena, "{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"}", n, e)
+                                  : NULL;
+}

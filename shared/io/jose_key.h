@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+// What jose.c needs to know of a key.
+#pragma once
+
+#include <cjose/cjose.h>
+
+#include "jose.h"
+
+enum jose_algorithm jose_key_algorithm(const struct jose_key *key);
+const cjose_jwk_t *jose_key_jwk(const struct jose_key *key);
+bool jose_key_can_sign(const struct jose_key *key);

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: MIT
+// A consumer hands out batches and keeps them until the next poll. A message that must come again is
+// held here, with those behind it in its partition, while the partition is paused: no seek is needed
+// (seek and pause interact badly in librdkafka 2.0.2), and a rebalance simply forgets what is held.
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "crypto.h"
+#include "json.h"
+#include "kafka_common.h"
+
+#define BATCH_MAX 5000
+#define HELD_MAX 256
+#define METADATA_TIMEOUT_MS 2000
+
+// Messages of one partition that come again at due_ms.
+struct held {
+    char topic[128];
+    int32_t partition;
+    int64_t from_offset, due_ms;
+    rd_kafka_message_t **messages;
+    int count, capacity;
+};
+
+struct kafka_consumer {
+    rd_kafka_t *client;
+    const char *const *topics;
+    bool broadcast, from_end;
+    rd_kafka_message_t *batch[BATCH_MAX];
+    int batch_count;
+    struct held held[HELD_MAX];
+    int held_count;
+    int partitions_assigned;      // broadcast
+    rd_kafka_topic_partition_list_t *at_end; // partitions read to their end at least once
+    int64_t next_lookup_ms;
+    _Atomic int64_t lag, rebalances;
+};
+
+static void finish_batch(struct kafka_consumer *consumer);
+static bool take_due(struct kafka_consumer *consumer, int most);
+static void take_new(struct kafka_consumer *consumer, int most, int timeout_ms);
+static void broadcast_assign(struct kafka_consumer *consumer);
+static bool hand_out(struct arena *arena, const rd_kafka_message_t *from, struct kafka_message *to);
+static void held_drop_all(struct kafka_consumer *consumer);
+static struct held *held_find(struct kafka_consumer *consumer, const char *topic, int32_t partition);
+static void pause_partition(struct kafka_consumer *consumer, const struct held *held, bool pause);
+
+static const struct kafka_setting consumer_settings[] = {
+    {"enable.auto.offset.store", "false"},            // stored after the effect is committed
+    {"auto.offset.reset", "earliest"},                // the default skips what came before the first join
+    {"partition.assignment.strategy", "range"},       // cooperative-sticky has known faults in 2.0.2
+    {"check.crcs", "true"},
+    {"fetch.wait.max.ms", "100"},
+    {"queued.min.messages", "10000"},
+    {"topic.metadata.refresh.interval.ms", "10000"},
+    {"statistics.interval.ms", "5000"},
+    {NULL, NULL},
+};
+
+// --- Making one ----------------------------------------------------------------------------------
+
+static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *partitions, void *opaque)
+{
+    struct kafka_consumer *consumer = opaque;
+    atomic_fetch_add(&consumer->rebalances, 1);
+    held_drop_all(consumer); // whoever gets the partition reads them again: their offsets were not stored
+    rd_kafka_assign(client, code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? partitions : NULL);
+}
+
+// The sum of our partitions' lag, from librdkafka's own statistics.
+static int on_statistics(rd_kafka_t *client, char *text, size_t length, void *opaque)
+{
+    (void)client;
+    struct kafka_consumer *consumer = opaque;
+    CLEANUP(json_release) json_t *statistics = json_loadb(text, length, 0, NULL);
+    int64_t lag = 0;
+    const char *name;
+    json_t *topic, *partition;
+    json_object_foreach(json_object_get(statistics, "topics"), name, topic) {
+        json_object_foreach(json_object_get(topic, "partitions"), name, partition) {
+            json_int_t own = json_integer_value(json_object_get(partition, "consumer_lag_stored"));
+            if (own > 0) lag += own;
+        }
+    }
+    atomic_store(&consumer->lag, lag);
+    return 0;
+}
+
+static rd_kafka_t *client_new(struct kafka_consumer *consumer, const struct kafka_consumer_config *config, struct error *err)
+{
+    char session_ms[16], alone[64];
+    unsigned char random[8];
+    crypto_random(random, sizeof random);
+    snprintf(alone, sizeof alone, "dc-broadcast-%02x%02x%02x%02x%02x%02x", random[0], random[1], random[2], random[3], random[4], random[5]);
+    snprintf(session_ms, sizeof session_ms, "%d", config->session_timeout_ms > 0 ? config->session_timeout_ms : 6000);
+    const struct kafka_setting own[] = {
+        {"group.id", config->group ? config->group : alone}, // assign() without a group still wants a name
+        {"session.timeout.ms", session_ms},
+        {"enable.auto.commit", config->group ? "true" : "false"},
+        {"auto.commit.interval.ms", "1000"},
+        {"enable.partition.eof", config->group ? "false" : "true"}, // tells when all that was there has been read
+        {NULL, NULL},
+    };
+    rd_kafka_conf_t *conf = kafka_conf(config->brokers, config->client_id, consumer_settings, err);
+    char why[256];
+    for (const struct kafka_setting *s = own; conf && s->name; s++) {
+        if (rd_kafka_conf_set(conf, s->name, s->value, why, sizeof why) == RD_KAFKA_CONF_OK) continue;
+        rd_kafka_conf_destroy(conf);
+        return kafka_failed(err, "setting", why), NULL;
+    }
+    if (!conf) return NULL;
+    rd_kafka_conf_set_opaque(conf, consumer);
+    rd_kafka_conf_set_stats_cb(conf, on_statistics);
+    if (config->group) rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    return kafka_client(RD_KAFKA_CONSUMER, conf, err);
+}
+
+static bool subscribe(struct kafka_consumer *consumer, struct error *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+    for (const char *const *topic = consumer->topics; *topic; topic++) rd_kafka_topic_partition_list_add(list, *topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->client, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR || kafka_failed(err, "subscribe", rd_kafka_err2str(code));
+}
+
+struct kafka_consumer *kafka_consumer_new(const struct kafka_consumer_config *config, struct error *err)
+{
+    struct kafka_consumer *consumer = calloc(1, sizeof *consumer);
+    if (!consumer) return kafka_failed(err, "consumer", "no memory"), NULL;
+    consumer->topics = config->topics;
+    consumer->broadcast = !config->group;
+    consumer->from_end = config->from_end;
+    atomic_store(&consumer->lag, -1);
+    consumer->at_end = rd_kafka_topic_partition_list_new(8);
+    consumer->client = client_new(consumer, config, err);
+    if (consumer->client) {
+        rd_kafka_poll_set_consumer(consumer->client);
+        if (consumer->broadcast || subscribe(consumer, err)) return consumer;
+        rd_kafka_destroy(consumer->client);
+    }
+    rd_kafka_topic_partition_list_destroy(consumer->at_end);
+    free(consumer);
+    return NULL;
+}
+
+void kafka_consumer_free(struct kafka_consumer *consumer)
+{
+    if (!consumer) return;
+    finish_batch(consumer);
+    held_drop_all(consumer);
+    rd_kafka_consumer_close(consumer->client); // commits what is stored
+    rd_kafka_destroy(consumer->client);
+    rd_kafka_topic_partition_list_destroy(consumer->at_end);
+    free(consumer);
+}
+
+// --- Reading -------------------------------------------------------------------------------------
+
+int kafka_consumer_poll(struct kafka_consumer *consumer, struct arena *arena, struct kafka_message *out, int most, int timeout_ms)
+{
+    if (most > BATCH_MAX) most = BATCH_MAX;
+    finish_batch(consumer);
+    if (consumer->broadcast && consumer->partitions_assigned == 0) broadcast_assign(consumer);
+    if (!take_due(consumer, most)) take_new(consumer, most, timeout_ms);
+    int count = 0;
+    for (; count < consumer->batch_count; count++)
+        if (!hand_out(arena, consumer->batch[count], &out[count])) break; // the arena is full: the rest comes again
+    for (int i = count; i < consumer->batch_count && count < most; i++) {
+        const rd_kafka_message_t *late = consumer->batch[i];
+        struct kafka_message first = {.topic = rd_kafka_topic_name(late->rkt), .partition = late->partition, .offset = late->offset};
+        if (!held_find(consumer, first.topic, first.partition)) kafka_consumer_retry_from(consumer, &first, 0);
+    }
+    return count;
+}
+
+static void note_end(struct kafka_consumer *consumer, const rd_kafka_message_t *message)
+{
+    const char *topic = rd_kafka_topic_name(message->rkt);
+    if (!rd_kafka_topic_partition_list_find(consumer->at_end, topic, message->partition))
+        rd_kafka_topic_partition_list_add(consumer->at_end, topic, message->partition);
+}
+
+// Waits for a first message, then takes what is there already. Other events (end of partition) are dealt with here.
+static void take_new(struct kafka_consumer *consumer, int most, int timeout_ms)
+{
+    for (int i = 0; i < consumer->held_count; i++) { // not longer than until something held is due
+        int64_t left = consumer->held[i].due_ms - clock_monotonic_ms();
+        if (left < timeout_ms) timeout_ms = left > 0 ? (int)left : 0;
+    }
+    while (consumer->batch_count < most) {
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->client, consumer->batch_count ? 0 : timeout_ms);
+        if (!message) return;
+        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            consumer->batch[consumer->batch_count++] = message;
+            continue;
+        }
+        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) note_end(consumer, message);
+        rd_kafka_message_destroy(message);
+        if (!consumer->batch_count) return;
+    }
+}
+
+// A header's value where it is text.
+static void take_headers(const rd_kafka_message_t *from, struct kafka_message *to)
+{
+    rd_kafka_headers_t *headers;
+    if (rd_kafka_message_headers(from, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    const char *name;
+    const void *value;
+    size_t size;
+    for (size_t i = 0; to->header_count < KAFKA_HEADERS_MAX && rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+        if (value && strlen(value) == size) to->headers[to->header_count++] = (struct kafka_header){name, value}; // librdkafka ends values in NUL
+}
+
+static bool hand_out(struct arena *arena, const rd_kafka_message_t *from, struct kafka_message *to)
+{
+    *to = (struct kafka_message){.topic = rd_kafka_topic_name(from->rkt), .partition = from->partition, .offset = from->offset,
+                                 .key = arena_memdup(arena, from->key, from->key_len),
+                                 .value = from->payload, .value_length = from->len};
+    take_headers(from, to);
+    return to->key || !from->key;
+}
+
+void kafka_consumer_done(struct kafka_consumer *consumer, const struct kafka_message *message)
+{
+    if (consumer->broadcast) return;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(consumer->client, message->topic, NULL);
+    if (!topic) return;
+    (void)rd_kafka_offset_store(topic, message->partition, message->offset); // refused where revoked: it is delivered again
+    rd_kafka_topic_destroy(topic);
+}
+
+int64_t kafka_consumer_lag(struct kafka_consumer *consumer)
+{
+    return atomic_load(&consumer->lag);
+}
+
+int64_t kafka_consumer_rebalances(const struct kafka_consumer *consumer)
+{
+    return atomic_load(&((struct kafka_consumer *)(uintptr_t)consumer)->rebalances);
+}
+
+// --- Held messages -------------------------------------------------------------------------------
+
+static struct held *held_find(struct kafka_consumer *consumer, const char *topic, int32_t partition)
+{
+    for (int i = 0; i < consumer->held_count; i++)
+        if (consumer->held[i].partition == partition && strcmp(consumer->held[i].topic, topic) == 0) return &consumer->held[i];
+    return NULL;
+}
+
+void kafka_consumer_retry_from(struct kafka_consumer *consumer, const struct kafka_message *message, int delay_ms)
+{
+    struct held *held = held_find(consumer, message->topic, message->partition);
+    if (!held) {
+        if (consumer->held_count == HELD_MAX) return; // its offset is not stored: it comes again after a rebalance
+        held = &consumer->held[consumer->held_count++];
+        *held = (struct held){.partition = message->partition, .from_offset = message->offset};
+        snprintf(held->topic, sizeof held->topic, "%s", message->topic);
+        pause_partition(consumer, held, true);
+    }
+    if (message->offset < held->from_offset) held->from_offset = message->offset;
+    held->due_ms = clock_monotonic_ms() + delay_ms;
+}
+
+static void pause_partition(struct kafka_consumer *consumer, const struct held *held, bool pause)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, held->topic, held->partition);
+    if (pause) rd_kafka_pause_partitions(consumer->client, list);
+    else rd_kafka_resume_partitions(consumer->client, list);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static bool held_keep(struct held *held, rd_kafka_message_t *message)
+{
+    if (held->count == held->capacity) {
+        int capacity = held->capacity ? held->capacity * 2 : 64;
+        rd_kafka_message_t **grown = realloc(held->messages, (size_t)capacity * sizeof(rd_kafka_message_t *));
+        if (!grown) return false;
+        held->messages = grown;
+        held->capacity = capacity;
+    }
+    held->messages[held->count++] = message;
+    return true;
+}
+
+// The batch is over: what must come again moves to its partition's list, the rest goes.
+static void finish_batch(struct kafka_consumer *consumer)
+{
+    for (int i = 0; i < consumer->batch_count; i++) {
+        rd_kafka_message_t *message = consumer->batch[i];
+        struct held *held = held_find(consumer, rd_kafka_topic_name(message->rkt), message->partition);
+        if (!held || message->offset < held->from_offset || !held_keep(held, message)) rd_kafka_message_destroy(message);
+    }
+    consumer->batch_count = 0;
+}
+
+// One partition's held messages become the batch when they are due.
+static bool take_due(struct kafka_consumer *consumer, int most)
+{
+    for (int i = 0; i < consumer->held_count; i++) {
+        struct held *held = &consumer->held[i];
+        if (held->due_ms > clock_monotonic_ms()) continue;
+        int count = held->count < most ? held->count : most;
+        memcpy(consumer->batch, held->messages, (size_t)count * sizeof(rd_kafka_message_t *));
+        consumer->batch_count = count;
+        memmove(held->messages, held->messages + count, (size_t)(held->count - count) * sizeof(rd_kafka_message_t *));
+        held->count -= count;
+        held->from_offset = INT64_MAX; // nothing of this batch is held, unless asked for anew
+        if (held->count == 0) {
+            pause_partition(consumer, held, false);
+            free(held->messages);
+            *held = consumer->held[--consumer->held_count];
+        }
+        return count > 0;
+    }
+    return false;
+}
+
+static void held_drop_all(struct kafka_consumer *consumer)
+{
+    for (int i = 0; i < consumer->held_count; i++) {
+        for (int m = 0; m < consumer->held[i].count; m++) rd_kafka_message_destroy(consumer->held[i].messages[m]);
+        free(consumer->held[i].messages);
+    }
+    consumer->held_count = 0;
+}
+
+// --- Broadcast -----------------------------------------------------------------------------------
+
+bool kafka_consumer_caught_up(struct kafka_consumer *consumer)
+{
+    return consumer->partitions_assigned > 0 && consumer->at_end->cnt >= consumer->partitions_assigned;
+}
+
+// Adds all partitions of a topic; false while the topic or the broker is not there.
+static bool add_partitions(struct kafka_consumer *consumer, const char *name, rd_kafka_topic_partition_list_t *list)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(consumer->client, name, NULL);
+    if (!topic) return false;
+    bool ok = rd_kafka_metadata(consumer->client, 0, topic, &metadata, METADATA_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+              metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topics[0].partition_cnt > 0;
+    for (int i = 0; ok && i < metadata->topics[0].partition_cnt; i++)
+        rd_kafka_topic_partition_list_add(list, name, metadata->topics[0].partitions[i].id)->offset =
+            consumer->from_end ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+    if (metadata) rd_kafka_metadata_destroy(metadata);
+    rd_kafka_topic_destroy(topic);
+    return ok;
+}
+
+// All partitions of all topics at once, as soon as every topic is there; asked for at most once a second.
+static void broadcast_assign(struct kafka_consumer *consumer)
+{
+    if (clock_monotonic_ms() < consumer->next_lookup_ms) return;
+    consumer->next_lookup_ms = clock_monotonic_ms() + 1000;
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+    bool complete = true;
+    for (const char *const *topic = consumer->topics; *topic && complete; topic++) complete = add_partitions(consumer, *topic, list);
+    if (complete && rd_kafka_assign(consumer->client, list) == RD_KAFKA_RESP_ERR_NO_ERROR) consumer->partitions_assigned = list->cnt;
+    rd_kafka_topic_partition_list_destroy(list);
+}
