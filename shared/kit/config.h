@@ -27,7 +27,7 @@ struct setting {
     enum setting_type type;
     size_t offset;
     const char *fallback;  // default as text; NULL: required
-    int64_t min, max;      // integers; max 0 means no bound
+    int64_t min, max;      // integer: value, text: bytes; max 0 means no bound
     const char *const *choices;
     bool secret;
     const char *doc;       // unit included
@@ -76,6 +76,7 @@ struct kit_settings {
     int64_t statement_timeout_ms;
     const char *kafka_brokers;
     int64_t kafka_session_timeout_ms;
+    int64_t topic_replication;    // of topics that the verb topics makes
     int64_t relay_batch;
     int64_t relay_poll_ms;
     int64_t inbox_batch;

@@ -11,3 +11,6 @@ enum idempotency_state { IDEMPOTENCY_NEW, IDEMPOTENCY_REPLAYED, IDEMPOTENCY_REFU
 // REPLAYED: rs is filled. REFUSED: err is set. NEW: go on, then call idempotency_keep.
 enum idempotency_state idempotency_claim(struct request *rq, const char *key, struct response *rs, struct error *err);
 MUST_USE bool idempotency_keep(struct request *rq, const char *key, const struct response *rs, struct error *err);
+
+// Deletes a bounded piece (5,000) of what is older than retention_h; for the kit's clean-up job.
+MUST_USE bool idempotency_purge(struct db *db, int64_t retention_h, struct error *err);

@@ -56,7 +56,7 @@ struct request {
     const char *path;
     const char *parameters[4];     // decoded {…} segments, in order
     const void *query;             // struct of route->query, or NULL
-    const void *input;             // struct of route->body, or NULL
+    const void *input;             // struct of route->body (all zero where an optional body is absent), or NULL
     const json_t *body;            // the parsed body, or NULL
     struct caller caller;
     struct db db;                  // begun lazily; DB_READ for GET, DB_WRITE otherwise

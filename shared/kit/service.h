@@ -11,6 +11,8 @@
 // batch one transaction), --help-config, plus its own.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "clock.h"
 #include "config.h"
 #include "db.h"
@@ -82,6 +84,7 @@ struct service {
     void (*after)(struct request *rq, struct response *rs);
     // Adds to readiness: false with a reason. May be NULL.
     bool (*ready)(struct app *app, struct error *err);
+    int64_t body_limit_bytes;    // largest body any path may take, where no route of ours says so (gateway)
 };
 
 // A running service.
@@ -92,6 +95,7 @@ struct app {
     void *state;                    // the service's own
     const struct clock *clock;
     struct db_pool *pool;           // NULL without migrations
+    const struct sql *const *statements[3]; // what the pool prepares: the kit's and the service's
     struct identity *identity;
     struct metrics *metrics;
     struct relay *relay;
@@ -99,7 +103,9 @@ struct app {
     struct broadcast *broadcast;
     struct http_server *server;
     struct kit_metrics *kit_metrics;
-    bool stopping;
+    struct jobs *jobs;
+    struct health *health;
+    atomic_bool stopping;
 };
 
 int service_main(const struct service *service, int argc, char **argv);

@@ -2,7 +2,7 @@
 # `const struct sql SQL_x`, each NNNN_name.sql one row of `<service>_migrations`.
 #   awk -v service=auth -v header=sql.h -v source=sql.c -f sql_embed.awk sql/*.sql
 function quote(line) {
-    gsub(/\\/, "\\\\", line); gsub(/"/, "\\\"", line)
+    gsub(/\\/, "&&", line); gsub(/"/, "\\\"", line)
     return "\"" line "\\n\""
 }
 function finish() {

@@ -65,9 +65,10 @@ CREATE TABLE parked_events (
     data             text,
     parked_at        timestamptz NOT NULL DEFAULT now(),
     attempts         integer     NOT NULL DEFAULT 0,
-    FOREIGN KEY (topic, key) REFERENCES parked_keys (topic, key),
-    UNIQUE (topic, record_partition, record_offset)
+    FOREIGN KEY (topic, key) REFERENCES parked_keys (topic, key)
 );
+-- not by offset: another broker counts from 0 again
+CREATE UNIQUE INDEX parked_events_once ON parked_events ((headers ->> 'ce_source'), (headers ->> 'ce_id'));
 CREATE INDEX parked_events_key ON parked_events (topic, key, id);
 COMMENT ON TABLE parked_events IS 'The events of parked keys, as they came.';
 COMMENT ON COLUMN parked_events.id IS 'Order of arrival.';

@@ -6,3 +6,185 @@ INSERT INTO outbox (topic, type, key, data) VALUES ($1, $2, $3, $4::json);
 
 -- name: audit_insert
 INSERT INTO audit_log (actor, action, subject, details) VALUES ($1, $2, $3, coalesce($4::jsonb, '{}'));
+
+-- audit, parked keys, idempotency, migrations
+
+-- name: audit_chain_check
+-- Rows of the chain, and the place of the first that was edited, removed or moved (0: none).
+SELECT count(*), coalesce(min(place) FILTER (WHERE hash <> expected OR previous_hash <> before OR id <> place), 0)
+  FROM (SELECT id, hash, previous_hash, audit_hash(entry) AS expected,
+               lag(hash, 1, repeat('0', 64)) OVER (ORDER BY id) AS before,
+               row_number() OVER (ORDER BY id) AS place
+          FROM audit_log AS entry) AS chain;
+
+-- name: parked_list
+-- The thousand keys that have waited longest.
+SELECT coalesce(json_agg(json_build_object(
+           'topic', topic, 'key', key, 'state', state, 'reason', reason,
+           'parked_at', to_char(parked_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+           'events', (SELECT count(*) FROM parked_events AS e WHERE (e.topic, e.key) = (k.topic, k.key)),
+           'first_type', (SELECT e.headers ->> 'ce_type' FROM parked_events AS e
+                           WHERE (e.topic, e.key) = (k.topic, k.key) ORDER BY e.id LIMIT 1))
+         ORDER BY parked_at, topic, key), '[]')
+  FROM (SELECT * FROM parked_keys ORDER BY parked_at, topic, key LIMIT 1000) AS k;
+
+-- name: parked_redrive
+-- Marks keys for the inbox to work off: $1 topic or null, $2 key or null, $3 who asks.
+WITH marked AS (
+    UPDATE parked_keys SET state = 'redriving'
+     WHERE state = 'parked' AND ($1::text IS NULL OR topic = $1) AND ($2::text IS NULL OR key = $2)
+    RETURNING 1
+), logged AS (
+    INSERT INTO audit_log (actor, action, subject, details)
+    SELECT $3, 'events.redriven', coalesce($1, '*') || '/' || coalesce($2, '*'), jsonb_build_object('keys', count(*))
+      FROM marked HAVING count(*) > 0
+)
+SELECT count(*) FROM marked;
+
+-- name: parked_lock
+-- Keeps the inbox away from a key until the transaction ends.
+SELECT key FROM parked_keys WHERE topic = $1 AND key = $2 FOR UPDATE;
+
+-- name: parked_discard
+-- Drops the first event of a key; what follows is worked off.
+WITH dropped AS (
+    DELETE FROM parked_events
+     WHERE id = (SELECT min(id) FROM parked_events WHERE topic = $1 AND key = $2)
+    RETURNING headers ->> 'ce_type' AS type, headers ->> 'ce_id' AS id, record_partition, record_offset
+), marked AS (
+    UPDATE parked_keys SET state = 'redriving' WHERE topic = $1 AND key = $2
+)
+INSERT INTO audit_log (actor, action, subject, details)
+SELECT $3, 'events.discarded', $1 || '/' || $2,
+       jsonb_build_object('type', type, 'id', id, 'partition', record_partition, 'offset', record_offset)
+  FROM dropped;
+
+-- name: idempotency_claim
+-- One holder of the lock at a time, so the INSERT never waits for another transaction. Where the first
+-- request ended between our snapshot and our lock, neither claimed nor kept comes back: "in progress" fits.
+WITH lock AS (
+    SELECT pg_try_advisory_xact_lock(hashtextextended(json_build_array($1::text, $2::text, $3::text)::text, 0)) AS taken
+), claimed AS (
+    INSERT INTO idempotency_keys (owner, route, key, fingerprint)
+    SELECT $1, $2, $3, $4 FROM lock WHERE taken
+    ON CONFLICT DO NOTHING
+    RETURNING 1
+)
+SELECT EXISTS (SELECT FROM claimed), kept.fingerprint, kept.status, kept.content_type, kept.body
+  FROM lock LEFT JOIN idempotency_keys AS kept
+    ON lock.taken AND kept.owner = $1 AND kept.route = $2 AND kept.key = $3;
+
+-- name: idempotency_keep
+UPDATE idempotency_keys SET status = $4, content_type = $5, body = $6
+ WHERE owner = $1 AND route = $2 AND key = $3;
+
+-- name: idempotency_purge
+-- A bounded piece of what is older than $1 hours.
+DELETE FROM idempotency_keys
+ WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency_keys
+                          WHERE created_at < now() - make_interval(hours => $1::integer)
+                          ORDER BY created_at LIMIT 5000));
+
+-- name: migration_lock
+-- Held by the connection of the one migrator at work.
+SELECT pg_try_advisory_lock(hashtext('schema_migrations'));
+
+-- name: migration_list
+SELECT name, checksum FROM schema_migrations ORDER BY applied_at, name;
+
+-- name: migration_insert
+INSERT INTO schema_migrations (name, checksum) VALUES ($1, $2);
+
+-- jobs, health
+
+-- name: job_lock
+-- Held until the job's transaction ends; another replica that holds it does the work.
+SELECT pg_try_advisory_xact_lock(hashtext('job'), hashtext($1));
+
+-- name: health_check
+SELECT 1;
+
+-- outbox, relay, inbox
+
+-- name: relay_lead
+-- The one relay of this database: held by its connection.
+SELECT pg_try_advisory_lock(hashtext('relay'));
+
+-- name: relay_notify
+-- Wakes the leader from another replica; outside of any business transaction.
+SELECT pg_notify('outbox', '');
+
+-- name: relay_unpublished
+SELECT id, topic, type, key, data, traceparent, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+  FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT $1;
+
+-- name: relay_published
+UPDATE outbox SET published_at = clock_timestamp(), broker_cluster = $2 WHERE id = ANY ($1::bigint[]);
+
+-- name: relay_other_cluster
+-- What another broker acknowledged is published again to this one.
+UPDATE outbox SET published_at = NULL, broker_cluster = NULL
+ WHERE published_at IS NOT NULL AND broker_cluster <> $1;
+
+-- name: relay_backlog
+-- Capped, so that a long backlog costs no more than a short one.
+SELECT count(*), coalesce((extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::bigint, 0)
+  FROM (SELECT created_at FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT 10000) AS waiting;
+
+-- name: outbox_purge
+-- A bounded piece of the published events older than $1 hours. The latest of each key of a compacted topic ($2) stays for
+-- ever, and so does everything of the topics in $3.
+DELETE FROM outbox WHERE id = ANY (ARRAY(
+    SELECT o.id FROM outbox AS o
+     WHERE o.published_at < now() - make_interval(hours => $1::integer) AND o.topic <> ALL ($3::text[])
+       AND (o.topic <> ALL ($2::text[])
+            OR EXISTS (SELECT FROM outbox AS later WHERE later.topic = o.topic AND later.key = o.key AND later.id > o.id))
+     ORDER BY o.published_at LIMIT 5000));
+
+-- name: inbox_purge
+DELETE FROM inbox WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM inbox WHERE processed_at < now() - make_interval(hours => $1::integer) ORDER BY processed_at LIMIT 5000));
+
+-- name: inbox_claim
+-- Which of these events are new: their rows, in the order given.
+INSERT INTO inbox (source, id, topic)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+ON CONFLICT DO NOTHING
+RETURNING source, id;
+
+-- name: inbox_parked
+-- Which of these keys are parked. The lock lasts until the transaction ends, so that a redrive cannot finish in between.
+SELECT topic, key FROM parked_keys WHERE key = ANY ($1::text[]) ORDER BY topic, key FOR SHARE;
+
+-- name: inbox_park_key
+INSERT INTO parked_keys (topic, key, reason) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+
+-- name: inbox_park_event
+INSERT INTO parked_events (topic, key, record_partition, record_offset, headers, data)
+VALUES ($1, $2, $3, $4, $5::json, $6) ON CONFLICT DO NOTHING;
+
+-- name: redrive_next
+-- The first event of a key that is being redriven, the key locked. A key without events comes with nulls.
+SELECT k.topic, k.key, e.id, e.headers, e.data, e.record_partition, e.record_offset
+  FROM parked_keys AS k
+  LEFT JOIN LATERAL (SELECT * FROM parked_events WHERE topic = k.topic AND key = k.key ORDER BY id LIMIT 1) AS e ON true
+ WHERE k.state = 'redriving'
+ ORDER BY k.parked_at LIMIT 1
+   FOR UPDATE OF k SKIP LOCKED;
+
+-- name: redrive_done
+DELETE FROM parked_events WHERE id = $1;
+
+-- name: redrive_finish
+DELETE FROM parked_keys WHERE topic = $1 AND key = $2;
+
+-- name: redrive_failed
+WITH failed AS (UPDATE parked_events SET attempts = attempts + 1 WHERE id = $4)
+UPDATE parked_keys SET state = 'parked', reason = $3 WHERE topic = $1 AND key = $2;
+
+-- name: parked_count
+SELECT count(*), count(*) FILTER (WHERE state = 'redriving') FROM parked_keys;
+
+-- name: replay_forget
+-- A topic is read again from its beginning: what was applied of it counts as new.
+DELETE FROM inbox WHERE topic = $1;

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#include "event.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "kit_sql.h"
+#include "text.h"
+
+bool outbox_add(struct db *db, const struct event_type *type, const char *key, const char *data, const char *traceparent,
+                struct error *err)
+{
+    if (traceparent && !db->traceparent) db->traceparent = traceparent;
+    return db_exec(db, &SQL_outbox_insert, DB_IN(DB_TEXT(type->topic->name), DB_TEXT(type->type), DB_TEXT(key), DB_TEXT(data)), NULL, err);
+}
+
+static bool is_structured(const char *content_type)
+{
+    return content_type && strncasecmp(content_type, "application/cloudevents", 23) == 0;
+}
+
+static bool no_event(struct error *err, const char *why)
+{
+    return error_set(err, &problem_malformed, "The record is no CloudEvent: %s.", why);
+}
+
+// Structured mode: the value holds attributes and data together. Strings are copied: the object is released.
+static bool decode_structured(const struct kafka_message *message, struct arena *arena, struct event *ret, json_t **ret_data,
+                              struct error *err)
+{
+    CLEANUP(json_release) json_t *whole = json_parse(message->value ? message->value : "", message->value_length, err);
+    if (!whole) return false;
+    ret->id = arena_strdup(arena, json_member_text(whole, "id"));
+    ret->source = arena_strdup(arena, json_member_text(whole, "source"));
+    ret->type = arena_strdup(arena, json_member_text(whole, "type"));
+    ret->sequence = arena_strdup(arena, json_member_text(whole, "sequence"));
+    ret->time = arena_strdup(arena, json_member_text(whole, "time"));
+    ret->traceparent = arena_strdup(arena, json_member_text(whole, "traceparent"));
+    ret->correlation_id = arena_strdup(arena, json_member_text(whole, "correlationid"));
+    *ret_data = json_incref(json_object_get(whole, "data"));
+    return true;
+}
+
+static bool decode_binary(const struct kafka_message *message, struct event *ret, json_t **ret_data, struct error *err)
+{
+    const char *version = kafka_message_header(message, "ce_specversion");
+    if (!version || strcmp(version, "1.0") != 0) return no_event(err, "ce_specversion is not 1.0");
+    ret->id = kafka_message_header(message, "ce_id");
+    ret->source = kafka_message_header(message, "ce_source");
+    ret->type = kafka_message_header(message, "ce_type");
+    ret->sequence = kafka_message_header(message, "ce_sequence");
+    ret->time = kafka_message_header(message, "ce_time");
+    ret->traceparent = kafka_message_header(message, "traceparent");
+    ret->correlation_id = kafka_message_header(message, "ce_correlationid");
+    if (!message->value) return true;
+    *ret_data = json_parse(message->value, message->value_length, err);
+    return *ret_data != NULL;
+}
+
+bool event_decode(const struct kafka_message *message, struct arena *arena, struct event *ret, json_t **ret_data, struct error *err)
+{
+    *ret = (struct event){.topic = message->topic, .key = message->key ? message->key : ""};
+    *ret_data = NULL;
+    bool structured = is_structured(kafka_message_header(message, "content-type"));
+    if (!(structured ? decode_structured(message, arena, ret, ret_data, err) : decode_binary(message, ret, ret_data, err))) return false;
+    if (!ret->id || !*ret->id || !ret->source || !*ret->source || !ret->type || !*ret->type) {
+        json_decref(*ret_data);
+        *ret_data = NULL;
+        return no_event(err, "id, source or type is missing");
+    }
+    ret->data = *ret_data;
+    return true;
+}

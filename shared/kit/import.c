@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// The verb import: one batch a line in, one answer a line out. Each batch is one transaction, and
+// its answer is written after the commit, so a tool that was killed sends the batch again.
+#include "running.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "outbox.h"
+
+#define MEMORY_BYTES ((size_t)256 << 20)
+
+struct batch {
+    struct app *app;
+    const struct importer *importer;
+    const json_t *rows;
+    json_t *results;
+};
+
+static bool take_line(struct app *app, const char *line, size_t length, FILE *out, struct error *err);
+static const struct importer *importer_find(const struct service *service, const char *collection);
+static bool take(struct db *db, void *argument, struct error *err);
+static void write_error(const struct error *err, FILE *out);
+
+int import_run(struct app *app)
+{
+    // The log writes to standard output; here that belongs to the answers.
+    const int kept = dup(STDOUT_FILENO);
+    FILE *out = kept >= 0 ? fdopen(kept, "w") : NULL;
+    if (!out || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return 1;
+    char *line = NULL;
+    size_t capacity = 0;
+    int status = 0;
+    for (ssize_t length; (length = getline(&line, &capacity, stdin)) > 0;) {
+        struct error err = {0};
+        if (!take_line(app, line, (size_t)length, out, &err)) {
+            const char *comma = err.cause[0] ? " Cause: " : "";
+            fprintf(stderr, "%s import: %s%s%s\n", app->service->name, err.detail, comma, err.cause);
+            write_error(&err, out);
+            status = 1;
+        }
+        fputc('\n', out);
+        fflush(out);
+    }
+    free(line);
+    fclose(out);
+    return status;
+}
+
+static bool take_line(struct app *app, const char *line, size_t length, FILE *out, struct error *err)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(MEMORY_BYTES);
+    CLEANUP(json_release) json_t *parsed = json_parse(line, length, err);
+    CLEANUP(json_release) json_t *results = json_array();
+    if (!arena || !results) return error_set(err, &problem_unavailable, NULL);
+    if (!parsed) return false;
+    const char *collection = json_member_text(parsed, "collection");
+    struct batch batch = {app, importer_find(app->service, collection), json_object_get(parsed, "rows"),
+                          results};
+    if (!batch.importer || !json_is_array(batch.rows))
+        return error_set(err, &problem_malformed,
+                         "Send {\"collection\":…,\"rows\":[…]} with a collection that %s takes.",
+                         app->service->name);
+    // db_transaction wants an arena in err for violations; both end with this function.
+    err->arena = arena;
+    const bool ok = db_transaction(app->pool, DB_WRITE, arena, take, &batch, err);
+    err->arena = NULL;
+    err->violations = NULL;
+    if (!ok) return false;
+    relay_wake(app->relay);
+    fputs("{\"results\":", out);
+    json_dumpf(results, out, JSON_COMPACT);
+    fputc('}', out);
+    return true;
+}
+
+static const struct importer *importer_find(const struct service *service, const char *collection)
+{
+    for (const struct importer *row = service->importers; collection && row && row->collection; row++) {
+        if (strcmp(row->collection, collection) == 0) return row;
+    }
+    return NULL;
+}
+
+static bool take(struct db *db, void *argument, struct error *err)
+{
+    struct batch *batch = argument;
+    json_array_clear(batch->results); // of a run that was rolled back
+    if (!batch->importer->take(batch->app, db, batch->rows, batch->results, err)) return false;
+    if (json_array_size(batch->results) == json_array_size(batch->rows)) return true;
+    return error_set(err, &problem_internal, "The importer answered %zu of %zu rows.",
+                     json_array_size(batch->results), json_array_size(batch->rows));
+}
+
+static void write_error(const struct error *err, FILE *out)
+{
+    CLEANUP(json_release) json_t *answer = json_pack("{s:s}", "error", err->detail);
+    if (answer) json_dumpf(answer, out, JSON_COMPACT);
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// Parked keys: what could not be applied waits in order, and is worked off when an operator says so.
+#include <stdlib.h>
+#include <string.h>
+
+#include "inbox_private.h"
+#include "kit_sql.h"
+#include "log.h"
+
+static const char *key_of(const struct kafka_message *message)
+{
+    return message->key ? message->key : "";
+}
+
+// Headers as a JSON object. A record without an id gets one from its place, so that it is parked once.
+static char *headers_json(const struct kafka_message *message, struct arena *arena)
+{
+    CLEANUP(json_release) json_t *object = json_object();
+    for (size_t i = 0; i < message->header_count; i++)
+        json_object_set_new(object, message->headers[i].name, json_string(message->headers[i].value));
+    if (!json_object_get(object, "ce_id"))
+        json_object_set_new(object, "ce_id", json_sprintf("record:%d:%ld", (int)message->partition, (long)message->offset));
+    if (!json_object_get(object, "ce_source")) json_object_set_new(object, "ce_source", json_string(message->topic));
+    return json_text(arena, object);
+}
+
+bool park_append(struct db *db, const struct kafka_message *message, struct error *err)
+{
+    // a value that is no text cannot have been an event of ours; it is kept as a sentence
+    bool is_text = !message->value || text_is_utf8(message->value, message->value_length);
+    const char *data = is_text ? arena_memdup(db->arena, message->value, message->value_length)
+                               : arena_printf(db->arena, "(%zu bytes that are no text)", message->value_length);
+    return db_exec(db, &SQL_inbox_park_event,
+                   DB_IN(DB_TEXT(message->topic), DB_TEXT(key_of(message)), DB_INT(message->partition), DB_INT(message->offset),
+                         DB_TEXT(headers_json(message, db->arena)), DB_TEXT(data)), NULL, err);
+}
+
+struct parking {
+    const struct kafka_message *message;
+    const char *reason;
+};
+
+static bool park_key(struct db *db, void *argument, struct error *err)
+{
+    const struct parking *parking = argument;
+    return db_exec(db, &SQL_inbox_park_key, DB_IN(DB_TEXT(parking->message->topic), DB_TEXT(key_of(parking->message)), DB_TEXT(parking->reason)), NULL, err) &&
+           park_append(db, parking->message, err);
+}
+
+static const char *reason_of(const struct error *why, struct arena *arena)
+{
+    const char *text = why->cause[0] ? why->cause : why->detail;
+    const struct violation *first = why->violations;
+    return first ? arena_printf(arena, "%s %s", first->pointer, first->message) : arena_printf(arena, "%s: %s", why->problem ? why->problem->slug : "error", text);
+}
+
+bool park(struct app *app, const struct kafka_message *message, const struct error *why, struct arena *arena, struct error *err)
+{
+    log_error("event_parked", LOG_TEXT("topic", message->topic), LOG_INT("partition", message->partition), LOG_INT("offset", message->offset),
+              LOG_TEXT("problem", why->problem ? why->problem->slug : ""));
+    return db_transaction(app->pool, DB_WRITE, arena, park_key, &(struct parking){message, reason_of(why, arena)}, err);
+}
+
+// --- Redrive -------------------------------------------------------------------------------------
+
+struct redrive {
+    struct app *app;
+    bool worked;
+    char topic[128], key[128];
+    int64_t event_id;
+    struct error failure; // of the handler
+};
+
+static void add_headers(struct kafka_message *message, json_t *headers)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(headers, name, value) {
+        if (message->header_count < KAFKA_HEADERS_MAX)
+            message->headers[message->header_count++] = (struct kafka_header){name, json_string_value(value)};
+    }
+}
+
+// The parked event as the message it was.
+static bool apply_parked(struct redrive *redrive, struct db *db, const struct db_rows *rows, struct error *err)
+{
+    const char *headers_text = db_rows_text(rows, 0, 3), *data = db_rows_text(rows, 0, 4);
+    CLEANUP(json_release) json_t *headers = json_parse(headers_text, strlen(headers_text), err);
+    if (!headers) return false;
+    struct kafka_message message = {.topic = redrive->topic, .key = redrive->key, .value = data, .value_length = data ? strlen(data) : 0,
+                                    .partition = (int32_t)db_rows_int(rows, 0, 5), .offset = db_rows_int(rows, 0, 6)};
+    add_headers(&message, headers);
+    struct arrival arrival;
+    arrival_read(redrive->app, &message, db->arena, &arrival);
+    if (arrival.decode_error.problem) {
+        redrive->failure = arrival.decode_error;
+        *err = arrival.decode_error;
+        return false;
+    }
+    struct db_rows fresh;
+    if (arrival.subscription &&
+        !db_rows(db, &SQL_inbox_claim, DB_IN(DB_TEXT(db_array(db->arena, &arrival.event.source, 1)), DB_TEXT(db_array(db->arena, &arrival.event.id, 1)),
+                                             DB_TEXT(db_array(db->arena, &message.topic, 1))), &fresh, err))
+        return false;
+    if (arrival.subscription && fresh.count > 0 && !arrival.subscription->handler(redrive->app, db, &arrival.event, err)) {
+        redrive->failure = *err;
+        return false;
+    }
+    return db_exec(db, &SQL_redrive_done, DB_IN(DB_INT(redrive->event_id)), NULL, err);
+}
+
+static bool redrive_next(struct db *db, void *argument, struct error *err)
+{
+    struct redrive *redrive = argument;
+    struct db_rows rows;
+    redrive->failure = (struct error){0};
+    if (!db_rows(db, &SQL_redrive_next, DB_NOTHING, &rows, err)) return false;
+    redrive->worked = rows.count > 0;
+    if (!redrive->worked) return true;
+    snprintf(redrive->topic, sizeof redrive->topic, "%s", db_rows_text(&rows, 0, 0));
+    snprintf(redrive->key, sizeof redrive->key, "%s", db_rows_text(&rows, 0, 1));
+    redrive->event_id = db_rows_int(&rows, 0, 2);
+    if (redrive->event_id) return apply_parked(redrive, db, &rows, err);
+    log_info("key_redriven", LOG_TEXT("topic", redrive->topic), LOG_TEXT("key", redrive->key));
+    return db_exec(db, &SQL_redrive_finish, DB_IN(DB_TEXT(redrive->topic), DB_TEXT(redrive->key)), NULL, err);
+}
+
+struct redrive_failed {
+    const struct redrive *redrive;
+    const char *reason;
+};
+
+static bool redrive_give_up(struct db *db, void *argument, struct error *err)
+{
+    const struct redrive_failed *failed = argument;
+    return db_exec(db, &SQL_redrive_failed, DB_IN(DB_TEXT(failed->redrive->topic), DB_TEXT(failed->redrive->key), DB_TEXT(failed->reason),
+                                                  DB_INT(failed->redrive->event_id)), NULL, err);
+}
+
+bool redrive_once(struct app *app, struct arena *arena, bool *ret_worked, struct error *err)
+{
+    struct redrive redrive = {.app = app};
+    bool ok = db_transaction(app->pool, DB_WRITE, arena, redrive_next, &redrive, err);
+    *ret_worked = ok && redrive.worked;
+    if (ok || !redrive.failure.problem || failure_passes(&redrive.failure)) return ok;
+    error_clear(err);
+    struct redrive_failed failed = {&redrive, reason_of(&redrive.failure, arena)};
+    return db_transaction(app->pool, DB_WRITE, arena, redrive_give_up, &failed, err);
+}

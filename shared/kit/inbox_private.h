@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// What the parts of the inbox share: applying (inbox_apply.c), parking and redriving (inbox_park.c),
+// the consumer thread (inbox.c). Private to inbox*.c and replay.c.
+#pragma once
+
+#include "inbox.h"
+
+// One message on its way: decoded, matched with its subscription.
+struct arrival {
+    const struct kafka_message *message;
+    const struct subscription *subscription; // NULL: nothing for us
+    struct event event;
+    struct error decode_error;               // problem set: it could not be decoded
+};
+
+// Finds subscription and event of a message; data and strings live in the arena.
+void arrival_read(struct app *app, const struct kafka_message *message, struct arena *arena, struct arrival *ret);
+
+// Applies arrivals in order inside the session's transaction: skips what was applied before, appends what belongs to a
+// parked key. False: nothing may be committed; *ret_failed is the arrival at fault, NULL when it was the database.
+// *ret_applied counts effects.
+MUST_USE bool arrivals_apply(struct app *app, struct db *db, struct arrival *arrivals, int count, int *ret_applied,
+                             const struct arrival **ret_failed, struct error *err);
+
+// True where waiting helps: the database is away, a deadlock, a timeout.
+bool failure_passes(const struct error *err);
+
+// Parks the message's key with the message as its first event, in a transaction of its own.
+MUST_USE bool park(struct app *app, const struct kafka_message *message, const struct error *why, struct arena *arena, struct error *err);
+// Appends the message to its parked key, inside the session's transaction.
+MUST_USE bool park_append(struct db *db, const struct kafka_message *message, struct error *err);
+
+// Applies the next event of a key that is being redriven; *ret_worked false when there is none.
+MUST_USE bool redrive_once(struct app *app, struct arena *arena, bool *ret_worked, struct error *err);
