@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// What profiles tells the others (by the statements of sql/queries.sql), and what it listens to.
+#include "id.h"
+#include "profiles.h"
+
+#define TYPE(name) "ke.domesticconnect." name ".v1"
+#define TEXT(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .required = true, .doc = doc_)
+#define TIMES FIELD_OUT("created_at", FIELD_TEXT, .required = true, .format = FORMAT_TIME), FIELD_OUT("updated_at", FIELD_TEXT, .required = true, .format = FORMAT_TIME)
+#define MAYBE(name_, type_) FIELD_OUT(name_, type_, .required = true, .nullable = true)
+
+FIELDS_OUT(profile_event, TEXT("profile_id", "Base profile."), TEXT("user_id", "User."), TEXT("user_type", "employer, housegirl or agency."),
+           FIELD_OUT("created_at", FIELD_TEXT, .required = true, .format = FORMAT_TIME))
+FIELDS_OUT(worker_event, TEXT("worker_id", "Worker."), TEXT("profile_id", "Base profile."), TEXT("user_id", "User."), TEXT("first_name", "Given name."),
+           TEXT("last_name", "Initial."), MAYBE("age", FIELD_INTEGER), TEXT("bio", "Contact details masked."), TEXT("current_location", "Where she is."),
+           TEXT("location", "Where she wants to work."), MAYBE("county", FIELD_TEXT), MAYBE("education", FIELD_TEXT), MAYBE("experience", FIELD_TEXT),
+           MAYBE("expected_salary", FIELD_NUMBER), MAYBE("accommodation_type", FIELD_TEXT), FIELD_OUT("skills", FIELD_TEXT_LIST, .required = true),
+           FIELD_OUT("languages", FIELD_TEXT_LIST, .required = true), TEXT("role", "Kind of work."), FIELD_OUT("is_available", FIELD_BOOLEAN, .required = true),
+           TEXT("verification_status", "unverified, pending, verified or rejected."), TEXT("profile_photo_url", "Address of her picture."),
+           FIELD_OUT("is_active", FIELD_BOOLEAN, .required = true, .doc = "False: shown to nobody."), TIMES)
+FIELDS_OUT(employer_event, TEXT("employer_id", "Employer."), TEXT("profile_id", "Base profile."), TEXT("user_id", "User."), TEXT("first_name", "Given name."),
+           TEXT("last_name", "Family name."), TEXT("company_name", "Household or company."), TEXT("location", "Where."),
+           FIELD_OUT("is_active", FIELD_BOOLEAN, .required = true), TIMES)
+FIELDS_OUT(agency_profile_event, TEXT("agency_profile_id", "Agency profile."), TEXT("profile_id", "Base profile."), TEXT("user_id", "User."),
+           TEXT("agency_name", "Company."), TEXT("location", "Where."), TEXT("description", "About it."), TEXT("license_number", "Certificate."),
+           FIELD_OUT("is_active", FIELD_BOOLEAN, .required = true), TIMES)
+
+const struct event_type *const profiles_events[] = {
+    &(const struct event_type){TYPE("profile.created"), &topic_profiles, &profile_event_fields, "A user has a base profile."},
+    &(const struct event_type){TYPE("profile.deleted"), &topic_profiles, NULL, "The base profile is gone."},
+    &(const struct event_type){TYPE("worker.created"), &topic_workers, &worker_event_fields, "A worker shows herself."},
+    &(const struct event_type){TYPE("worker.updated"), &topic_workers, &worker_event_fields, "Something public of a worker changed."},
+    &(const struct event_type){TYPE("worker.verified"), &topic_workers, &worker_event_fields, "An admin has judged a worker."},
+    &(const struct event_type){TYPE("worker.deleted"), &topic_workers, NULL, "The worker is gone."},
+    &(const struct event_type){TYPE("employer.created"), &topic_employers, &employer_event_fields, "A family shows itself."},
+    &(const struct event_type){TYPE("employer.updated"), &topic_employers, &employer_event_fields, "Something public of a family changed."},
+    &(const struct event_type){TYPE("employer.deleted"), &topic_employers, NULL, "The family is gone."},
+    &(const struct event_type){TYPE("agency_profile.created"), &topic_agency_profiles, &agency_profile_event_fields, "An agency user told of the company."},
+    &(const struct event_type){TYPE("agency_profile.updated"), &topic_agency_profiles, &agency_profile_event_fields, "The company's details changed."},
+    &(const struct event_type){TYPE("agency_profile.deleted"), &topic_agency_profiles, NULL, "The company's details are gone."},
+    NULL,
+};
+
+// What this reader needs of a user.
+struct user_input {
+    struct given given;
+    const char *user_id, *user_type, *first_name, *last_name, *created_at;
+    bool is_active;
+};
+FIELDS(user_input, FIELD(user_input, user_id, .required = true, .format = FORMAT_ID), FIELD(user_input, user_type, .required = true),
+       FIELD(user_input, first_name, .required = true, .min = -1, .max = 200, .format = FORMAT_EXACT),
+       FIELD(user_input, last_name, .required = true, .min = -1, .max = 200, .format = FORMAT_EXACT), FIELD(user_input, created_at, .format = FORMAT_TIME),
+       FIELD(user_input, is_active, .required = true))
+
+struct contact_input {
+    struct given given;
+    const char *user_id, *email, *phone_number;
+};
+FIELDS(contact_input, FIELD(contact_input, user_id, .required = true, .format = FORMAT_ID),
+       FIELD(contact_input, email, .nullable = true, .max = 254, .format = FORMAT_EXACT, .secret = true),
+       FIELD(contact_input, phone_number, .nullable = true, .format = FORMAT_EXACT, .secret = true))
+
+// The user's profile appears or follows; then what its part tells the others holds the new name.
+static bool apply_user(struct app *app, struct db *db, const struct event *event, struct error *err)
+{
+    const struct user_input *input = event->input;
+    char id[UUID_SIZE];
+    bool is_new = false;
+    id_new(clock_now_ms(app->clock), id);
+    enum db_found found = db_row(db, &SQL_user_apply,
+                                 DB_IN(DB_TEXT(id), DB_TEXT(input->user_id), DB_TEXT(input->user_type), DB_TEXT(input->first_name),
+                                       DB_TEXT(input->last_name), DB_BOOL(input->is_active), DB_TEXT(event->sequence ? event->sequence : ""),
+                                       DB_TEXT(input->created_at)),
+                                 DB_OUT(DB_GET_BOOL(&is_new)), err);
+    if (found == DB_FAILED) return false;
+    if (found == DB_NONE || is_new) return true;
+    const struct sql *tell = user_type_parse(input->user_type) == USER_HOUSEGIRL ? &SQL_worker_tell_of_profile : &SQL_employer_tell_of_profile;
+    return db_exec(db, tell, DB_IN(DB_TEXT(input->user_id)), NULL, err);
+}
+
+static bool erase_user(struct app *app, struct db *db, const struct event *event, struct error *err)
+{
+    (void)app;
+    return db_exec(db, &SQL_profile_delete, DB_IN(DB_TEXT(event->key)), NULL, err) &&
+           db_exec(db, &SQL_contact_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
+}
+
+static bool apply_contact(struct app *app, struct db *db, const struct event *event, struct error *err)
+{
+    (void)app;
+    const struct contact_input *input = event->input;
+    return db_exec(db, &SQL_contact_apply,
+                   DB_IN(DB_TEXT(input->user_id), DB_TEXT(input->email), DB_TEXT(input->phone_number), DB_TEXT(event->sequence ? event->sequence : "")), NULL, err);
+}
+
+static bool forget_contact(struct app *app, struct db *db, const struct event *event, struct error *err)
+{
+    (void)app;
+    return db_exec(db, &SQL_contact_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
+}
+
+const struct subscription profiles_subscriptions[] = {
+    {&topic_users, TYPE("user.registered"), &user_input_fields, apply_user, "Her base profile appears."},
+    {&topic_users, TYPE("user.updated"), &user_input_fields, apply_user, "Names follow."},
+    {&topic_users, TYPE("user.activated"), &user_input_fields, apply_user, "She is listed again."},
+    {&topic_users, TYPE("user.deactivated"), &user_input_fields, apply_user, "She is in no list."},
+    {&topic_users, NULL, NULL, erase_user, "All of her goes."},
+    {&topic_contacts, TYPE("user.contact_changed"), &contact_input_fields, apply_contact, "Contact details for those who may see them."},
+    {&topic_contacts, NULL, NULL, forget_contact, "The contact details go."},
+    {0},
+};

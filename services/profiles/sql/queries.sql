@@ -1,0 +1,440 @@
+-- Statements of the profiles service. Named blocks: see shared/kit/sql_embed.awk.
+
+-- Lists of workers: one statement for each sort. $1–$5 filters, $6 the sort key to go on behind, $7 rows to skip, $8 rows of a
+-- page, $9 who looks (null: a visitor, who gets the ready card), $10 whether she is an admin.
+-- Answers the rows as a JSON array and, where more follow, the sort key of the last one.
+
+-- name: worker_list_newest
+-- Newest first.
+WITH page AS (
+    SELECT h.id, h.card, to_char(h.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || h.id AS sort_key, row_number() OVER (ORDER BY h.created_at DESC, h.id DESC) AS place
+      FROM worker_matching($1::text[], $2, $3, $4, $5) AS h
+     WHERE (h.created_at, h.id) < (split_part($6, '|', 1)::timestamptz, split_part($6, '|', 2))
+     ORDER BY h.created_at DESC, h.id DESC OFFSET $7 LIMIT $8::bigint + 1
+), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
+SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE worker_seen_by(id, $9, $10)::text END, ',' ORDER BY number)
+                       FILTER (WHERE number <= $8), '') || ']',
+       CASE WHEN count(*) > $8 THEN max(sort_key) FILTER (WHERE number = $8) END
+  FROM numbered;
+
+-- name: worker_list_salary
+-- Cheapest first; who names no salary comes last.
+WITH page AS (
+    SELECT h.id, h.card, h.salary_rising || '|' || h.id AS sort_key, row_number() OVER (ORDER BY h.salary_rising, h.id) AS place
+      FROM worker_matching($1::text[], $2, $3, $4, $5) AS h
+     WHERE (h.salary_rising, h.id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
+     ORDER BY h.salary_rising, h.id OFFSET $7 LIMIT $8::bigint + 1
+), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
+SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE worker_seen_by(id, $9, $10)::text END, ',' ORDER BY number)
+                       FILTER (WHERE number <= $8), '') || ']',
+       CASE WHEN count(*) > $8 THEN max(sort_key) FILTER (WHERE number = $8) END
+  FROM numbered;
+
+-- name: worker_list_salary_falling
+-- Dearest first; who names no salary comes last.
+WITH page AS (
+    SELECT h.id, h.card, h.salary_falling || '|' || h.id AS sort_key, row_number() OVER (ORDER BY h.salary_falling DESC, h.id DESC) AS place
+      FROM worker_matching($1::text[], $2, $3, $4, $5) AS h
+     WHERE (h.salary_falling, h.id) < (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
+     ORDER BY h.salary_falling DESC, h.id DESC OFFSET $7 LIMIT $8::bigint + 1
+), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
+SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE worker_seen_by(id, $9, $10)::text END, ',' ORDER BY number)
+                       FILTER (WHERE number <= $8), '') || ']',
+       CASE WHEN count(*) > $8 THEN max(sort_key) FILTER (WHERE number = $8) END
+  FROM numbered;
+
+-- name: worker_list_experience
+-- Most experienced first.
+WITH page AS (
+    SELECT h.id, h.card, h.experience_rank || '|' || h.id AS sort_key, row_number() OVER (ORDER BY h.experience_rank DESC, h.id DESC) AS place
+      FROM worker_matching($1::text[], $2, $3, $4, $5) AS h
+     WHERE (h.experience_rank, h.id) < (split_part($6, '|', 1)::integer, split_part($6, '|', 2))
+     ORDER BY h.experience_rank DESC, h.id DESC OFFSET $7 LIMIT $8::bigint + 1
+), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
+SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE worker_seen_by(id, $9, $10)::text END, ',' ORDER BY number)
+                       FILTER (WHERE number <= $8), '') || ']',
+       CASE WHEN count(*) > $8 THEN max(sort_key) FILTER (WHERE number = $8) END
+  FROM numbered;
+
+-- name: worker_count
+-- How many there are, up to $6.
+SELECT count(*) FROM (SELECT FROM worker_matching($1::text[], $2, $3, $4, $5) LIMIT $6) AS capped;
+
+-- name: worker_card
+-- One worker as a visitor sees her.
+SELECT card FROM housegirl_profiles WHERE id = $1 AND is_listed;
+
+-- name: worker_read
+-- One worker as $2 sees her; one whose user is not active only for herself and admins.
+SELECT worker_seen_by(h.id, $2, $3)
+  FROM housegirl_profiles AS h JOIN profiles AS p ON p.id = h.profile_id
+ WHERE h.id = $1 AND (h.is_listed OR p.user_id = $2 OR $3::boolean);
+
+-- name: worker_insert
+WITH made AS (
+    INSERT INTO housegirl_profiles (id, profile_id, age, bio, bio_public, current_location, location, county, education, experience,
+                                    expected_salary, accommodation_type, skills, languages, role, is_available)
+    SELECT $1, $2, r.age, coalesce(r.bio, ''), coalesce(r.bio_public, ''), coalesce(r.current_location, ''), coalesce(r.location, ''),
+           r.county, r.education, r.experience, r.expected_salary, r.accommodation_type, coalesce(r.skills, '{}'),
+           coalesce(r.languages, '{}'), coalesce(r.role, ''), coalesce(r.is_available, true)
+      FROM jsonb_populate_record(NULL::housegirl_profiles, $3::jsonb) AS r
+    RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.profiles.workers', 'ke.domesticconnect.worker.created.v1', made.id, worker_event(made, p)
+      FROM made JOIN profiles AS p ON p.id = made.profile_id
+)
+SELECT worker_json(made, p, true, true) FROM made JOIN profiles AS p ON p.id = made.profile_id;
+
+-- name: worker_update
+-- A merge: only what the patch $2 names changes.
+WITH made AS (
+    UPDATE housegirl_profiles AS h
+       SET (age, bio, bio_public, current_location, location, county, education, experience, expected_salary, accommodation_type,
+            skills, languages, role, is_available)
+         = (SELECT r.age, coalesce(r.bio, ''), coalesce(r.bio_public, ''), coalesce(r.current_location, ''), coalesce(r.location, ''),
+                   r.county, r.education, r.experience, r.expected_salary, r.accommodation_type, coalesce(r.skills, '{}'),
+                   coalesce(r.languages, '{}'), coalesce(r.role, ''), coalesce(r.is_available, true)
+              FROM jsonb_populate_record(h, $2::jsonb) AS r),
+           updated_at = now()
+     WHERE h.id = $1
+    RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.profiles.workers', 'ke.domesticconnect.worker.updated.v1', made.id, worker_event(made, p)
+      FROM made JOIN profiles AS p ON p.id = made.profile_id
+)
+SELECT worker_json(made, p, true, true) FROM made JOIN profiles AS p ON p.id = made.profile_id;
+
+-- name: worker_delete
+WITH gone AS (DELETE FROM housegirl_profiles WHERE id = $1 RETURNING id)
+INSERT INTO outbox (topic, type, key, data)
+SELECT 'dc.profiles.workers', 'ke.domesticconnect.worker.deleted.v1', id, NULL FROM gone;
+
+-- name: worker_verify
+WITH made AS (
+    UPDATE housegirl_profiles SET verification_status = $2, verification_reason = coalesce($3, ''), updated_at = now()
+     WHERE id = $1 RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.profiles.workers', 'ke.domesticconnect.worker.verified.v1', made.id, worker_event(made, p)
+      FROM made JOIN profiles AS p ON p.id = made.profile_id
+), noted AS (
+    INSERT INTO audit_log (actor, action, subject, details)
+    SELECT $4, 'worker.' || $2, made.id, jsonb_build_object('reason', coalesce($3, '')) FROM made
+)
+SELECT worker_json(made, p, true, true) FROM made JOIN profiles AS p ON p.id = made.profile_id;
+
+-- name: worker_tribe_set
+INSERT INTO sensitive_data (housegirl_profile_id, tribe) VALUES ($1, $2)
+ON CONFLICT (housegirl_profile_id) DO UPDATE SET tribe = excluded.tribe, consented_at = now();
+
+-- name: worker_tribe_forget
+DELETE FROM sensitive_data WHERE housegirl_profile_id = $1;
+
+-- name: worker_tell_of_profile
+-- The public state holds the name and whether the user is active: told again when auth changes them.
+INSERT INTO outbox (topic, type, key, data)
+SELECT 'dc.profiles.workers', 'ke.domesticconnect.worker.updated.v1', h.id, worker_event(h, p)
+  FROM housegirl_profiles AS h JOIN profiles AS p ON p.id = h.profile_id WHERE p.user_id = $1;
+
+-- name: employer_tell_of_profile
+INSERT INTO outbox (topic, type, key, data)
+SELECT 'dc.profiles.employers', 'ke.domesticconnect.employer.updated.v1', e.id, employer_event(e, p)
+  FROM employer_profiles AS e JOIN profiles AS p ON p.id = e.profile_id WHERE p.user_id = $1;
+
+-- name: part_owner
+-- Whose a role profile is: user id, profile id.
+SELECT p.user_id, p.id FROM profiles AS p
+ WHERE p.id = (SELECT profile_id FROM housegirl_profiles WHERE $2 = 'housegirl' AND id = $1
+               UNION ALL SELECT profile_id FROM employer_profiles WHERE $2 = 'employer' AND id = $1
+               UNION ALL SELECT profile_id FROM agency_profiles WHERE $2 = 'agency' AND id = $1);
+
+-- name: part_of_profile
+-- The role profile of a base profile, or no row.
+SELECT id FROM housegirl_profiles WHERE profile_id = $1
+UNION ALL SELECT id FROM employer_profiles WHERE profile_id = $1
+UNION ALL SELECT id FROM agency_profiles WHERE profile_id = $1;
+
+-- name: employer_list
+-- $1 the sort key to go on behind, $2 rows to skip, $3 rows of a page.
+WITH page AS (
+    SELECT e AS part, p AS profile, to_char(e.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || e.id AS sort_key,
+           row_number() OVER (ORDER BY e.created_at DESC, e.id DESC) AS place
+      FROM employer_profiles AS e JOIN profiles AS p ON p.id = e.profile_id
+     WHERE p.is_active AND (e.created_at, e.id) < (split_part($1, '|', 1)::timestamptz, split_part($1, '|', 2))
+     ORDER BY e.created_at DESC, e.id DESC OFFSET $2 LIMIT $3::bigint + 1
+), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
+SELECT '[' || coalesce(string_agg(employer_json(part, profile)::text, ',' ORDER BY number) FILTER (WHERE number <= $3), '') || ']',
+       CASE WHEN count(*) > $3 THEN max(sort_key) FILTER (WHERE number = $3) END
+  FROM numbered;
+
+-- name: employer_count
+SELECT count(*) FROM (SELECT FROM employer_profiles LIMIT $1) AS capped;
+
+-- name: employer_read
+SELECT employer_json(e, p) FROM employer_profiles AS e JOIN profiles AS p ON p.id = e.profile_id
+ WHERE e.id = $1 AND (p.is_active OR p.user_id = $2 OR $3::boolean);
+
+-- name: employer_insert
+WITH made AS (
+    INSERT INTO employer_profiles (id, profile_id, company_name, location, description)
+    SELECT $1, $2, coalesce(r.company_name, ''), coalesce(r.location, ''), coalesce(r.description, '')
+      FROM jsonb_populate_record(NULL::employer_profiles, $3::jsonb) AS r
+    RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.profiles.employers', 'ke.domesticconnect.employer.created.v1', made.id, employer_event(made, p)
+      FROM made JOIN profiles AS p ON p.id = made.profile_id
+)
+SELECT employer_json(made, p) FROM made JOIN profiles AS p ON p.id = made.profile_id;
+
+-- name: employer_update
+WITH made AS (
+    UPDATE employer_profiles AS e
+       SET (company_name, location, description)
+         = (SELECT coalesce(r.company_name, ''), coalesce(r.location, ''), coalesce(r.description, '') FROM jsonb_populate_record(e, $2::jsonb) AS r),
+           updated_at = now()
+     WHERE e.id = $1
+    RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.profiles.employers', 'ke.domesticconnect.employer.updated.v1', made.id, employer_event(made, p)
+      FROM made JOIN profiles AS p ON p.id = made.profile_id
+)
+SELECT employer_json(made, p) FROM made JOIN profiles AS p ON p.id = made.profile_id;
+
+-- name: employer_delete
+WITH gone AS (DELETE FROM employer_profiles WHERE id = $1 RETURNING id)
+INSERT INTO outbox (topic, type, key, data)
+SELECT 'dc.profiles.employers', 'ke.domesticconnect.employer.deleted.v1', id, NULL FROM gone;
+
+-- name: agency_profile_list
+-- $1 the sort key to go on behind, $2 rows to skip, $3 rows of a page.
+WITH page AS (
+    SELECT e AS part, p AS profile, to_char(e.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || e.id AS sort_key,
+           row_number() OVER (ORDER BY e.created_at DESC, e.id DESC) AS place
+      FROM agency_profiles AS e JOIN profiles AS p ON p.id = e.profile_id
+     WHERE p.is_active AND (e.created_at, e.id) < (split_part($1, '|', 1)::timestamptz, split_part($1, '|', 2))
+     ORDER BY e.created_at DESC, e.id DESC OFFSET $2 LIMIT $3::bigint + 1
+), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
+SELECT '[' || coalesce(string_agg(agency_profile_json(part)::text, ',' ORDER BY number) FILTER (WHERE number <= $3), '') || ']',
+       CASE WHEN count(*) > $3 THEN max(sort_key) FILTER (WHERE number = $3) END
+  FROM numbered;
+
+-- name: agency_profile_count
+SELECT count(*) FROM (SELECT FROM agency_profiles LIMIT $1) AS capped;
+
+-- name: agency_profile_read
+SELECT agency_profile_json(e) FROM agency_profiles AS e JOIN profiles AS p ON p.id = e.profile_id
+ WHERE e.id = $1 AND (p.is_active OR p.user_id = $2 OR $3::boolean);
+
+-- name: agency_profile_insert
+WITH made AS (
+    INSERT INTO agency_profiles (id, profile_id, agency_name, location, description, license_number)
+    SELECT $1, $2, coalesce(r.agency_name, ''), coalesce(r.location, ''), coalesce(r.description, ''), coalesce(r.license_number, '')
+      FROM jsonb_populate_record(NULL::agency_profiles, $3::jsonb) AS r
+    RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.profiles.agency-profiles', 'ke.domesticconnect.agency_profile.created.v1', made.id, agency_profile_event(made, p)
+      FROM made JOIN profiles AS p ON p.id = made.profile_id
+)
+SELECT agency_profile_json(made) FROM made JOIN profiles AS p ON p.id = made.profile_id;
+
+-- name: agency_profile_update
+WITH made AS (
+    UPDATE agency_profiles AS e
+       SET (agency_name, location, description, license_number)
+         = (SELECT coalesce(r.agency_name, ''), coalesce(r.location, ''), coalesce(r.description, ''), coalesce(r.license_number, '') FROM jsonb_populate_record(e, $2::jsonb) AS r),
+           updated_at = now()
+     WHERE e.id = $1
+    RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.profiles.agency-profiles', 'ke.domesticconnect.agency_profile.updated.v1', made.id, agency_profile_event(made, p)
+      FROM made JOIN profiles AS p ON p.id = made.profile_id
+)
+SELECT agency_profile_json(made) FROM made JOIN profiles AS p ON p.id = made.profile_id;
+
+-- name: agency_profile_delete
+WITH gone AS (DELETE FROM agency_profiles WHERE id = $1 RETURNING id)
+INSERT INTO outbox (topic, type, key, data)
+SELECT 'dc.profiles.agency-profiles', 'ke.domesticconnect.agency_profile.deleted.v1', id, NULL FROM gone;
+
+-- name: profile_list
+-- For admins: all of them.
+WITH page AS (
+    SELECT p, to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || p.id AS sort_key,
+           row_number() OVER (ORDER BY p.created_at DESC, p.id DESC) AS place
+      FROM profiles AS p
+     WHERE (p.created_at, p.id) < (split_part($1, '|', 1)::timestamptz, split_part($1, '|', 2))
+     ORDER BY p.created_at DESC, p.id DESC OFFSET $2 LIMIT $3::bigint + 1
+), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
+SELECT '[' || coalesce(string_agg(profile_json(p)::text, ',' ORDER BY number) FILTER (WHERE number <= $3), '') || ']',
+       CASE WHEN count(*) > $3 THEN max(sort_key) FILTER (WHERE number = $3) END
+  FROM numbered;
+
+-- name: profile_count
+SELECT count(*) FROM (SELECT FROM profiles LIMIT $1) AS capped;
+
+-- name: profile_of_user
+SELECT profile_json(p) FROM profiles AS p WHERE user_id = $1;
+
+-- name: profile_read
+-- For the person herself and admins; for others it does not exist.
+SELECT profile_json(p) FROM profiles AS p WHERE id = $1 AND (user_id = $2 OR $3::boolean);
+
+-- name: profile_lock
+SELECT id, user_id, user_type FROM profiles WHERE id = $1 AND (user_id = $2 OR $3::boolean) FOR UPDATE;
+
+-- name: profile_ensure
+-- The base profile of a user whose first write may come before the event of her registration.
+WITH made AS (
+    INSERT INTO profiles (id, user_id, user_type) VALUES ($1, $2, $3)
+    ON CONFLICT (user_id) DO NOTHING RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.profiles.profiles', 'ke.domesticconnect.profile.created.v1', id,
+           json_build_object('profile_id', id, 'user_id', user_id, 'user_type', user_type, 'created_at', rfc3339(created_at)) FROM made
+)
+SELECT id FROM made UNION ALL SELECT id FROM profiles WHERE user_id = $2;
+
+-- name: profile_delete
+-- Her profile with all its parts; each topic gets its tombstone.
+WITH base AS (SELECT id, user_id FROM profiles WHERE user_id = $1 FOR UPDATE),
+parts AS (
+    SELECT 'dc.profiles.workers' AS topic, 'ke.domesticconnect.worker.deleted.v1' AS type, h.id FROM housegirl_profiles AS h JOIN base ON h.profile_id = base.id
+    UNION ALL SELECT 'dc.profiles.employers', 'ke.domesticconnect.employer.deleted.v1', e.id FROM employer_profiles AS e JOIN base ON e.profile_id = base.id
+    UNION ALL SELECT 'dc.profiles.agency-profiles', 'ke.domesticconnect.agency_profile.deleted.v1', a.id FROM agency_profiles AS a JOIN base ON a.profile_id = base.id
+    UNION ALL SELECT 'dc.profiles.profiles', 'ke.domesticconnect.profile.deleted.v1', id FROM base
+), told AS (
+    INSERT INTO outbox (topic, type, key, data) SELECT topic, type, id, NULL FROM parts
+)
+DELETE FROM profiles WHERE id IN (SELECT id FROM base);
+
+-- name: user_apply
+-- A user as auth tells: her base profile appears, or takes the new names. Older news than what is known do nothing.
+WITH made AS (
+    INSERT INTO profiles (id, user_id, user_type, first_name, last_name, is_active, user_sequence, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce($8::timestamptz, now()))
+    ON CONFLICT (user_id) DO UPDATE
+       SET first_name = excluded.first_name, last_name = excluded.last_name, is_active = excluded.is_active,
+           user_sequence = excluded.user_sequence, updated_at = now()
+     WHERE profiles.user_sequence < excluded.user_sequence
+    RETURNING *, xmax = 0 AS is_new
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.profiles.profiles', 'ke.domesticconnect.profile.created.v1', id,
+           json_build_object('profile_id', id, 'user_id', user_id, 'user_type', user_type, 'created_at', rfc3339(created_at)) FROM made WHERE is_new
+)
+SELECT is_new FROM made;
+
+-- name: contact_apply
+INSERT INTO contacts (user_id, email, phone_number, user_sequence) VALUES ($1, $2, $3, $4)
+ON CONFLICT (user_id) DO UPDATE
+   SET email = excluded.email, phone_number = excluded.phone_number, user_sequence = excluded.user_sequence
+ WHERE contacts.user_sequence < excluded.user_sequence;
+
+-- name: contact_forget
+DELETE FROM contacts WHERE user_id = $1;
+
+-- name: import_profiles
+-- A batch of legacy base profiles: which are new. $1 rows as C has judged them.
+WITH given AS (
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(id text, user_id text, user_type text, first_name text, last_name text, created_at timestamptz)
+), made AS (
+    INSERT INTO profiles (id, user_id, user_type, first_name, last_name, created_at)
+    SELECT id, user_id, user_type, first_name, last_name, coalesce(created_at, now()) FROM given
+    ON CONFLICT DO NOTHING RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.profiles.profiles', 'ke.domesticconnect.profile.created.v1', id,
+           json_build_object('profile_id', id, 'user_id', user_id, 'user_type', user_type, 'created_at', rfc3339(created_at)) FROM made
+)
+SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
+                  WHEN same.user_id = g.user_id THEN 'unchanged'
+                  WHEN same.id IS NOT NULL THEN 'the id belongs to the profile of another user'
+                  ELSE 'the user has another profile' END
+  FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN profiles AS same ON same.id = g.id;
+
+-- name: import_employers
+WITH given AS (
+    SELECT r.*, p.user_type FROM jsonb_to_recordset($1::jsonb) AS r(id text, profile_id text, company_name text, location text, description text, created_at timestamptz)
+      LEFT JOIN profiles AS p ON p.id = r.profile_id
+), made AS (
+    INSERT INTO employer_profiles (id, profile_id, company_name, location, description, created_at)
+    SELECT id, profile_id, coalesce(company_name, ''), coalesce(location, ''), coalesce(description, ''), coalesce(created_at, now())
+      FROM given WHERE user_type = 'employer'
+    ON CONFLICT DO NOTHING RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.profiles.employers', 'ke.domesticconnect.employer.created.v1', made.id, employer_event(made, p)
+      FROM made JOIN profiles AS p ON p.id = made.profile_id
+)
+SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
+                  WHEN g.user_type IS NULL THEN 'its profile is not there'
+                  WHEN g.user_type <> 'employer' THEN 'its profile is of type ' || g.user_type
+                  WHEN same.profile_id = g.profile_id THEN 'unchanged'
+                  WHEN same.id IS NOT NULL THEN 'the id belongs to another profile'
+                  ELSE 'the profile has another row of this kind' END
+  FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN employer_profiles AS same ON same.id = g.id;
+
+-- name: import_agency_profiles
+WITH given AS (
+    SELECT r.*, p.user_type FROM jsonb_to_recordset($1::jsonb) AS r(id text, profile_id text, agency_name text, location text, description text, license_number text, created_at timestamptz)
+      LEFT JOIN profiles AS p ON p.id = r.profile_id
+), made AS (
+    INSERT INTO agency_profiles (id, profile_id, agency_name, location, description, license_number, created_at)
+    SELECT id, profile_id, coalesce(agency_name, ''), coalesce(location, ''), coalesce(description, ''), coalesce(license_number, ''), coalesce(created_at, now())
+      FROM given WHERE user_type = 'agency'
+    ON CONFLICT DO NOTHING RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.profiles.agency-profiles', 'ke.domesticconnect.agency_profile.created.v1', made.id, agency_profile_event(made, p)
+      FROM made JOIN profiles AS p ON p.id = made.profile_id
+)
+SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
+                  WHEN g.user_type IS NULL THEN 'its profile is not there'
+                  WHEN g.user_type <> 'agency' THEN 'its profile is of type ' || g.user_type
+                  WHEN same.profile_id = g.profile_id THEN 'unchanged'
+                  WHEN same.id IS NOT NULL THEN 'the id belongs to another profile'
+                  ELSE 'the profile has another row of this kind' END
+  FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN agency_profiles AS same ON same.id = g.id;
+
+-- name: import_workers
+WITH given AS (
+    SELECT r.*, p.user_type FROM jsonb_to_recordset($1::jsonb) AS r(id text, profile_id text, age integer, bio text, bio_public text, current_location text, location text, county text, education text, experience text, expected_salary bigint, accommodation_type text, is_available boolean, profile_photo_url text, created_at timestamptz)
+      LEFT JOIN profiles AS p ON p.id = r.profile_id
+), made AS (
+    INSERT INTO housegirl_profiles (id, profile_id, age, bio, bio_public, current_location, location, county, education, experience, expected_salary, accommodation_type, is_available, profile_photo_url, created_at)
+    SELECT id, profile_id, age, coalesce(bio, ''), coalesce(bio_public, ''), coalesce(current_location, ''), coalesce(location, ''), county, education, experience, expected_salary, accommodation_type, coalesce(is_available, true), coalesce(profile_photo_url, ''), coalesce(created_at, now())
+      FROM given WHERE user_type = 'housegirl'
+    ON CONFLICT DO NOTHING RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.profiles.workers', 'ke.domesticconnect.worker.created.v1', made.id, worker_event(made, p)
+      FROM made JOIN profiles AS p ON p.id = made.profile_id
+)
+SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
+                  WHEN g.user_type IS NULL THEN 'its profile is not there'
+                  WHEN g.user_type <> 'housegirl' THEN 'its profile is of type ' || g.user_type
+                  WHEN same.profile_id = g.profile_id THEN 'unchanged'
+                  WHEN same.id IS NOT NULL THEN 'the id belongs to another profile'
+                  ELSE 'the profile has another row of this kind' END
+  FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN housegirl_profiles AS same ON same.id = g.id;
+
+-- name: import_photos
+WITH given AS (
+    SELECT r.*, p.id AS found FROM jsonb_to_recordset($1::jsonb) AS r(id text, profile_id text, photo_url text, upload_date timestamptz)
+      LEFT JOIN profiles AS p ON p.id = r.profile_id
+), made AS (
+    INSERT INTO photos (id, profile_id, photo_url, upload_date)
+    SELECT id, profile_id, photo_url, coalesce(upload_date, now()) FROM given WHERE found IS NOT NULL
+    ON CONFLICT DO NOTHING RETURNING *
+)
+SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
+                  WHEN g.found IS NULL THEN 'its profile is not there'
+                  WHEN same.profile_id = g.profile_id THEN 'unchanged'
+                  ELSE 'the id belongs to another photo' END
+  FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN photos AS same ON same.id = g.id;
