@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// The commands of dcctl, and what they share: where the stack is, a database of a service, a
+// service's own binary run as a child with the service's own settings.
+#pragma once
+
+#include <stdio.h>
+
+#include "db.h"
+#include "service.h"
+
+// Where the running stack is: the environment, completed by .run/env (looked for in $RUN_DIR, then in the folders from the
+// working directory upwards).
+struct stack {
+    struct arena *arena;
+    const char *run_dir;     // NULL when there is none (compose: settings come from the environment)
+    const char *bin_dir;
+};
+
+struct stack stack_find(struct arena *arena);
+// A setting of the stack, from the environment or .run/env; NULL when it is in neither.
+const char *stack_setting(const struct stack *stack, const char *name);
+// The same; says which one is missing and what to do, and returns NULL.
+const char *stack_require(const struct stack *stack, const char *name);
+
+struct command {
+    const char *words;       // "events tail"
+    const char *arguments;   // for the help
+    const char *summary;
+    int (*run)(const struct stack *stack, int argc, char **argv);
+};
+
+int command_admin_create(const struct stack *stack, int argc, char **argv);
+int command_audit_verify(const struct stack *stack, int argc, char **argv);
+int command_topics(const struct stack *stack, int argc, char **argv);
+int command_events_tail(const struct stack *stack, int argc, char **argv);
+int command_events_parked(const struct stack *stack, int argc, char **argv);
+int command_events_redrive(const struct stack *stack, int argc, char **argv);
+int command_events_discard(const struct stack *stack, int argc, char **argv);
+int command_events_replay(const struct stack *stack, int argc, char **argv);
+int command_import(const struct stack *stack, int argc, char **argv);
+int command_import_report(const struct stack *stack, int argc, char **argv);
+int command_import_quarantine(const struct stack *stack, int argc, char **argv);
+int command_asyncapi(const struct stack *stack, int argc, char **argv);
+
+// Says what went wrong, on standard error, and returns 1.
+int command_failed(const struct error *err);
+
+// The value after `--name` in argv, or NULL; command_flag tells whether `--name` is there.
+const char *command_option(int argc, char **argv, const char *name);
+bool command_flag(int argc, char **argv, const char *name);
+// The first argument that is no option and no option's value, or NULL.
+const char *command_word(int argc, char **argv, int which);
+
+// The services that have a database, NULL-terminated.
+extern const char *const stack_services[];
+
+// A pool of one connection on DATABASE_URL_<SERVICE>, with the kit's statements and those given.
+MUST_USE struct db_pool *stack_database(const struct stack *stack, const char *service,
+                                        const struct sql *const *statements, struct error *err);
+
+// A service's binary as a child, with the service's settings from <run_dir>/<service>.env.
+struct child {
+    int pid;
+    FILE *in;    // its standard input
+    FILE *out;   // its standard output
+};
+MUST_USE bool child_start(const struct stack *stack, const char *service, const char *const *arguments, bool with_pipes,
+                          struct child *ret, struct error *err);
+// Closes the pipes and waits; the child's exit status, 1 when it died.
+int child_finish(struct child *child);

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl_sql.h"
+#include "import.h"
+#include "migrate.h"
+
+#define ARENA_BYTES ((size_t)256 << 20)
+
+static bool import_file(struct import *import, const char *path, struct error *err);
+static bool open_staging(struct import *import, const struct stack *stack, struct error *err);
+
+int command_import(const struct stack *stack, int argc, char **argv)
+{
+    const char *path = command_word(argc, argv, 0);
+    if (!path) {
+        fprintf(stderr, "dcctl: name the file: dcctl import db.json\n");
+        return 2;
+    }
+    struct error err = {.arena = stack->arena};
+    struct import import = {.stack = stack, .terminal = isatty(STDERR_FILENO)};
+    bool ok = open_staging(&import, stack, &err) && import_file(&import, path, &err);
+    db_pool_close(import.pool);
+    return ok ? 0 : command_failed(&err);
+}
+
+static bool open_staging(struct import *import, const struct stack *stack, struct error *err)
+{
+    static const struct service staging = {.name = "import", .migrations = ctl_migrations};
+    const char *url = stack_require(stack, "DATABASE_URL_IMPORT");
+    if (!url) return error_set(err, &problem_unavailable, "The staging database is not known.");
+    if (!migrate_apply(url, &staging, err)) return false;
+    import->pool = stack_database(stack, "import", ctl_statements, err);
+    return import->pool != NULL;
+}
+
+static bool import_file(struct import *import, const char *path, struct error *err)
+{
+    int64_t began_ms = clock_monotonic_ms(), rows = 0, done = 0;
+    const char *damage = NULL;
+    if (!import_read(import, path, &rows, &damage, err)) return false;
+    for (const struct collection *collection = import_collections; collection->name; collection++) {
+        CLEANUP(arena_cleanup) struct arena *arena = arena_new(ARENA_BYTES);
+        if (!arena) return error_set(err, &problem_unavailable, "No memory.");
+        if (!import_check(import, collection, arena, err)) return false;
+        if (!import_send(import, collection, rows, &done, err)) return false;
+    }
+    int64_t took_ms = clock_monotonic_ms() - began_ms;
+    if (import->terminal) fputc('\n', stderr);
+    if (!import_report(import, NULL, err)) return false;
+    if (damage) printf("damage: %s\n", damage);
+    printf("%ld rows in %.1f s (%ld rows/s)\n", (long)rows, (double)took_ms / 1000,
+           (long)(rows * 1000 / (took_ms > 0 ? took_ms : 1)));
+    return true;
+}
+
+static int report_on(const struct stack *stack, int argc, char **argv,
+                     bool (*report)(struct import *import, const char *only, struct error *err))
+{
+    struct error err = {.arena = stack->arena};
+    struct import import = {.stack = stack};
+    bool ok = open_staging(&import, stack, &err) && report(&import, command_option(argc, argv, "--collection"), &err);
+    db_pool_close(import.pool);
+    return ok ? 0 : command_failed(&err);
+}
+
+int command_import_report(const struct stack *stack, int argc, char **argv)
+{
+    return report_on(stack, argc, argv, import_report);
+}
+
+static bool print_quarantine(struct import *import, const char *only, struct error *err)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(ARENA_BYTES);
+    struct db db;
+    const char *json = NULL;
+    db_begin(&db, import->pool, DB_READ, arena);
+    bool ok = db_text(&db, &SQL_import_quarantine, DB_IN(DB_TEXT(only)), &json, NULL, err);
+    db_end(&db);
+    if (ok) puts(json);
+    return ok;
+}
+
+int command_import_quarantine(const struct stack *stack, int argc, char **argv)
+{
+    return report_on(stack, argc, argv, print_quarantine);
+}
+
+void import_progress(const struct import *import, const char *what, int64_t done, int64_t total)
+{
+    enum { WIDTH = 40 };
+    if (!import->terminal || total <= 0) return;
+    if (done > total) done = total;
+    int filled = (int)(done * WIDTH / total);
+    fprintf(stderr, "\r  %-10s [%.*s%*s] %3d %%", what, filled, "########################################", WIDTH - filled, "",
+            (int)(done * 100 / total));
+}

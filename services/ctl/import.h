@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// The import of a legacy db.json, in four steps that each leave the staging database in order:
+// read (import_read.c), check references (import_check.c), send to the services (import_send.c),
+// report (import_report.c). Killed anywhere, it is run again.
+#pragma once
+
+#include "command.h"
+
+// A collection of the file: who takes it, and where its references lead.
+struct reference {
+    const char *member;       // "profile_id"
+    const char *target;       // collection it leads to; "user": to a user of some profile
+    bool optional;            // empty or missing is fine
+    const char *through;      // rows of this collection may be meant by a profiles id; or NULL
+};
+struct collection {
+    const char *name;
+    const char *takers[3];             // services that take the rows, in order; none: they wait
+    const char *renames[2][2];         // other names real files use: {from, to}
+    struct reference references[4];
+};
+extern const struct collection import_collections[]; // in order of dependence; ends with {0}
+
+struct import {
+    const struct stack *stack;
+    struct db_pool *pool;
+    bool terminal;           // progress is drawn
+};
+
+// Reads the file into the staging database: every row as given. Unknown collections are counted
+// and kept back. *ret_damage describes damage outside rows (truncated file), NULL when none.
+MUST_USE bool import_read(struct import *import, const char *path, int64_t *ret_rows, const char **ret_damage, struct error *err);
+MUST_USE bool import_check(struct import *import, const struct collection *collection, struct arena *arena, struct error *err);
+MUST_USE bool import_send(struct import *import, const struct collection *collection, int64_t total, int64_t *done, struct error *err);
+MUST_USE bool import_report(struct import *import, const char *only, struct error *err);
+
+// Draws done of total on a terminal.
+void import_progress(const struct import *import, const char *what, int64_t done, int64_t total);

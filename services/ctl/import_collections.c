@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// The collections of legacy files (reference: legacy-data). Rows of services that do not exist yet
+// are checked and wait in the staging database.
+#include "import.h"
+
+const struct collection import_collections[] = {
+    {"profiles", {"profiles", "auth"}, {{0}}, {{0}}},
+    {"employer_profiles", {"profiles"}, {{0}}, {{"profile_id", "profiles"}}},
+    {"housegirl_profiles", {"profiles"}, {{0}}, {{"profile_id", "profiles"}}},
+    {"agency_profiles", {"profiles"}, {{0}}, {{"profile_id", "profiles"}}},
+    {"photos", {"profiles"}, {{0}}, {{"profile_id", "profiles"}}},
+    {"agencies", {0}, {{0}}, {{0}}},
+    {"agency_workers", {0}, {{0}},
+     {{"agency_id", "agencies"}, {"worker_id", "housegirl_profiles", .through = "housegirl_profiles"}}},
+    {"agency_clients", {0}, {{0}},
+     {{"agency_id", "agencies"},
+      {"client_id", "employer_profiles", .through = "employer_profiles"},
+      {"worker_id", "housegirl_profiles", .optional = true, .through = "housegirl_profiles"}}},
+    {"agency_subscriptions", {0}, {{0}}, {{"agency_id", "agencies"}}},
+    {"agency_payments", {0}, {{0}}, {{"agency_id", "agencies"}}},
+    {"payment_packages", {0}, {{0}}, {{0}}},
+    {"user_purchases", {0}, {{0}}, {{"user_id", "user"}, {"package_id", "payment_packages"}}},
+    {"contact_access", {0}, {{"purchaser_id", "user_id"}},
+     {{"user_id", "user"}, {"target_profile_id", "housegirl_profiles", .through = "housegirl_profiles"}}},
+    {0},
+};

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// dcctl: the operator's tool. One table of commands; each finds the running stack by itself.
+#include <string.h>
+
+#include "command.h"
+#include "log.h"
+
+static const struct command commands[] = {
+    {"import", "FILE", "load a legacy db.json and report on every row", command_import},
+    {"import report", "[--collection C]", "the report of the last import again", command_import_report},
+    {"import quarantine", "[--collection C]", "the rows that are kept back, with reasons, as JSON", command_import_quarantine},
+    {"admin create", "--email E [--password P | --password-stdin]", "make an administrator; asks for what is not given", command_admin_create},
+    {"audit verify", "", "walk the audit logs of all services and find an edited row", command_audit_verify},
+    {"topics", "", "create the Kafka topics that are missing", command_topics},
+    {"events tail", "[TOPIC …] [--from-beginning] [--exit]", "print events as they come", command_events_tail},
+    {"events parked", "[--service S]", "keys whose events wait, and why", command_events_parked},
+    {"events redrive", "[--service S] [--topic T] [--key K]", "apply parked events again, in order", command_events_redrive},
+    {"events discard", "--service S --topic T --key K", "drop the first parked event of a key; audited", command_events_discard},
+    {"events replay", "--service S --topic T", "rebuild a read model from its topic", command_events_replay},
+    {"asyncapi", "DIR", "bundle the event schemas of DIR into one AsyncAPI document", command_asyncapi},
+};
+
+static int help(void)
+{
+    puts("dcctl: the operator's tool of Domestic Connect\n");
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        char usage[96];
+        snprintf(usage, sizeof usage, "%s %s", commands[i].words, commands[i].arguments);
+        printf("  dcctl %-62s %s\n", usage, commands[i].summary);
+    }
+    return 0;
+}
+
+// How many leading words of argv spell the command; 0 when they do not.
+static int spells(const struct command *command, int argc, char **argv)
+{
+    const char *rest = command->words;
+    for (int i = 0; i < argc; i++) {
+        size_t length = strlen(argv[i]);
+        if (strncmp(rest, argv[i], length) != 0 || (rest[length] != ' ' && rest[length] != '\0')) return 0;
+        if (rest[length] == '\0') return i + 1;
+        rest += length + 1;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    log_start("dcctl", LOG_LEVEL_ERROR);
+    const struct command *chosen = NULL;
+    int words = 0;
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        int spelled = spells(&commands[i], argc - 1, argv + 1);
+        if (spelled > words) { // the longest match: "import report" before "import"
+            words = spelled;
+            chosen = &commands[i];
+        }
+    }
+    if (!chosen) return help() + (argc > 1 && strcmp(argv[1], "--help") != 0 ? 2 : 0);
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)64 << 20);
+    if (!arena) return 1;
+    struct stack stack = stack_find(arena);
+    return chosen->run(&stack, argc - 1 - words, argv + 1 + words);
+}
