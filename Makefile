@@ -18,7 +18,8 @@ BINARIES := $(patsubst %,$(BUILD)/bin/%,$(patsubst ctl,dcctl,$(SERVICES)))
 
 # --- Flags ---------------------------------------------------------------------------------------
 WARNINGS  := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
-             -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wpointer-arith -Wconversion -Wno-sign-conversion
+             -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wpointer-arith -Wconversion -Wno-sign-conversion \
+             -Wno-missing-field-initializers # a table row leaves out what is zero
 HARDENING := -fstack-protector-strong -fPIE -fstack-clash-protection -fcf-protection
 ifeq ($(SANITIZE),address)
   MODE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -29,7 +30,7 @@ else
 endif
 CFLAGS   := -std=gnu17 -g $(MODE) $(WARNINGS) $(HARDENING) -D_GNU_SOURCE -pthread $(EXTRA_CFLAGS)
 LDFLAGS  := -pie -Wl,-z,relro,-z,now -pthread $(filter -fsanitize=%,$(MODE))
-LIBS     := -lcivetweb -lrdkafka -lpq -ljansson -lcurl -lcjose -lcrypto -lcrypt -lpcre2-8 -lz
+LIBS     := -lcivetweb -lrdkafka -lpq -ljansson -lcurl -lcjose -lcrypto -lcrypt -lpcre2-8 -lz -lm
 INCLUDES_base := -Ishared/base
 INCLUDES_io   := $(INCLUDES_base) -Ishared/io -I/usr/include/postgresql
 INCLUDES_kit  := $(INCLUDES_base) -Ishared/io -Ishared/kit -I$(BUILD)/gen/kit
@@ -96,6 +97,8 @@ $(BUILD)/$(1): $(BUILD)/obj/$(1).o $(BUILD)/lib/libsupport.a $(if $(call tested_
 	@mkdir -p $$(@D) && echo "  link  $$@" && $$(CC) $$(LDFLAGS) $$^ -lcmocka $$(LIBS) -o $$@
 endef
 TESTS := $(patsubst %.c,%,$(wildcard tests/*/*_test.c))
+# generated headers first
+$(SUPPORT) $(patsubst %,$(BUILD)/obj/%.o,$(TESTS)): | $(BUILD)/gen/kit/kit_sql.c $(foreach s,$(SERVICES),$(if $(wildcard services/$(s)/sql/*.sql),$(BUILD)/gen/$(s)/$(s)_sql.c))
 $(foreach t,$(TESTS),$(eval $(call test_rules,$(t))))
 tests-all: $(addprefix $(BUILD)/,$(TESTS))
 
@@ -115,7 +118,7 @@ SOURCES := $(wildcard shared/*/*.c services/*/*.c)
 lint: lint-cppcheck lint-tidy
 lint-cppcheck: $(BUILD)/gen/kit/kit_sql.c
 	@cppcheck -q -j2 --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-	  --suppressions-list=tests/support/cppcheck.supp -Ishared/base -Ishared/io -Ishared/kit $(SOURCES)
+	  --library=tests/support/jansson.cfg -Ishared/base -Ishared/io -Ishared/kit $(SOURCES)
 lint-tidy: $(addsuffix .tidy,$(addprefix $(BUILD)/obj/,$(SOURCES)))
 $(BUILD)/obj/%.c.tidy: %.c .clang-tidy $(BUILD)/obj/%.o
 	@clang-tidy --quiet $< -- -std=gnu17 -D_GNU_SOURCE $(INCLUDES_kit) $(if $(filter services/%,$<),-I$(dir $<) -I$(BUILD)/gen/$(word 2,$(subst /, ,$<))) -I/usr/include/postgresql 2>/dev/null && touch $@

@@ -6,8 +6,6 @@ cd "$(dirname "$0")/.."
 export BUILD=$PWD/build/asan RUN_DIR=$PWD/.run-test BORROWED=$PWD/build/borrowed PORT=0 SKIP_DEMO=yes SKIP_BUILD=yes
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0
-# cheap password hashes, wide rate limits and quick jobs: what is tested is our code, not bcrypt
-export AUTH_DC_BCRYPT_COST=4 AUTH_DC_SECURE_COOKIE=true
 . tests/settings.sh
 passed=0 failed=0 failures=()
 
@@ -48,7 +46,7 @@ run_program() {
     timeout 600 "$BUILD/tests/$1" >"$log" 2>&1
     status=$?
     ok=$(grep -c '^\[       OK \]' "$log")
-    bad=$(grep -c '^\[  FAILED  \] [a-z_0-9]*$' "$log")
+    bad=$(grep '^\[  FAILED  \] [a-z_0-9]*$' "$log" | sort -u | wc -l) # each stands there twice
     [ "$status" = 0 ] || [ "$bad" -gt 0 ] || bad=1 # crashed, or failed outside a test
     count "$1" "$ok" "$bad" "$log"
 }

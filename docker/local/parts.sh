@@ -12,7 +12,6 @@ logfile_backups=2
 pidfile=$RUN_DIR/supervisord.pid
 childlogdir=$RUN_DIR/log
 identifier=domestic-connect
-minfds=65536
 $([ "$(id -u)" != 0 ] || echo user=root)
 [unix_http_server]
 file=$SOCKET
@@ -56,18 +55,21 @@ CONF
 }
 
 # The data directory belongs to whoever runs PostgreSQL, which refuses root: then Debian's postgres user does. Where that
-# user cannot reach the clone (a home of mode 700), the data stand in /var/lib and `make reset` knows.
+# user cannot reach the clone (a home of mode 700), the data stand in /var/lib and `make reset` knows. A cluster is made
+# beside its place and moved there whole, so that a start that was cut off leaves no half of one.
 init_postgres() {
+    local as= part=$POSTGRES_DIR.part
     [ ! -e "$POSTGRES_DIR/PG_VERSION" ] || return 0
-    local password=$RUN_DIR/secrets/database_superuser as=
-    mkdir -p "$POSTGRES_DIR"
+    rm -rf "$part" "$POSTGRES_DIR"
+    mkdir -p "$part" && install -m 600 "$RUN_DIR/secrets/database_superuser" "$part.password" || return 1
     if [ -n "$POSTGRES_USER" ]; then
-        chown "$POSTGRES_USER" "$POSTGRES_DIR"
+        chown "$POSTGRES_USER" "$part" "$part.password" || return 1
         as="runuser -u $POSTGRES_USER --"
     fi
-    (cd / && $as "$POSTGRES_BIN/initdb" -D "$POSTGRES_DIR" -U postgres --auth=scram-sha-256 --encoding=UTF8 \
-        --locale=C.UTF-8 --pwfile=/dev/stdin <"$password")
-    cat >>"$POSTGRES_DIR/postgresql.conf" <<CONF
+    (cd / && $as "$POSTGRES_BIN/initdb" -D "$part" -U postgres --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 \
+        --pwfile="$part.password") || return 1
+    rm -f "$part.password"
+    cat >>"$part/postgresql.conf" <<CONF || return 1
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 max_connections = 200
@@ -77,14 +79,14 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 max_wal_size = 2GB
 CONF
+    mv "$part" "$POSTGRES_DIR"
 }
 
 init_kafka() {
-    local java="java -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp $BORROWED/kafka/*"
     mkdir -p "$RUN_DIR/kafka"
     sed -e "s#@PORT@#$KAFKA_PORT#g" -e "s#@CONTROLLER_PORT@#$CONTROLLER_PORT#g" -e "s#@DATA@#$RUN_DIR/kafka/data#g" \
         docker/kafka/server.properties >"$RUN_DIR/kafka/server.properties"
     [ ! -e "$RUN_DIR/kafka/data/meta.properties" ] || return 0
-    $java kafka.tools.StorageTool format -t "$(openssl rand -base64 16 | tr '+/' '-_' | tr -d '=')" \
+    java -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$BORROWED/kafka/*" kafka.tools.StorageTool format -t "$(openssl rand -base64 16 | tr '+/' '-_' | tr -d '=')" \
         -c "$RUN_DIR/kafka/server.properties"
 }

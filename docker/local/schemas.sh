@@ -9,4 +9,4 @@ for service in auth profiles gateway; do
     "$BUILD/bin/$service" schema >"$into/openapi/$service.json"
     "$BUILD/bin/$service" events "$into/events"
 done
-"$BUILD/bin/gateway" asyncapi "$into/events" >"$into/asyncapi.json"
+"$BUILD/bin/dcctl" asyncapi "$into/events" >"$into/asyncapi.json"

@@ -103,7 +103,7 @@ supervisor_up() {
         control reread && control update
     else
         rm -f "$SOCKET"
-        supervisord -c "$RUN_DIR/supervisord.conf" 9>&-
+        (ulimit -n "$(ulimit -Hn)" && supervisord -c "$RUN_DIR/supervisord.conf" 9>&-)
     fi
 }
 

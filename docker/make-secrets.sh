@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# make-secrets.sh: the secret files that docker-compose.yml names, made once under docker/secrets (not committed).
+set -euo pipefail
+cd "$(dirname "$0")"
+umask 077
+mkdir -p secrets
+for name in signing_key cursor database_superuser database_auth database_profiles database_import; do
+    [ -s "secrets/$name" ] || openssl rand -hex 32 >"secrets/$name"
+done
+for owner in auth profiles import; do
+    echo "postgresql://dc_$owner:$(cat "secrets/database_$owner")@postgres:5432/dc_$owner" >"secrets/database_url_$owner"
+done
+# read inside the containers by user 10001
+chmod 755 secrets && chmod 644 secrets/*
