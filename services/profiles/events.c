@@ -64,15 +64,15 @@ static bool apply_user(struct app *app, struct db *db, const struct event *event
 {
     const struct user_input *input = event->input;
     char id[UUID_SIZE];
-    bool is_new = false;
+    bool shows = false;
     id_new(clock_now_ms(app->clock), id);
     enum db_found found = db_row(db, &SQL_user_apply,
                                  DB_IN(DB_TEXT(id), DB_TEXT(input->user_id), DB_TEXT(input->user_type), DB_TEXT(input->first_name),
                                        DB_TEXT(input->last_name), DB_BOOL(input->is_active), DB_TEXT(event->sequence ? event->sequence : ""),
                                        DB_TEXT(input->created_at)),
-                                 DB_OUT(DB_GET_BOOL(&is_new)), err);
+                                 DB_OUT(DB_GET_BOOL(&shows)), err);
     if (found == DB_FAILED) return false;
-    if (found == DB_NONE || is_new) return true;
+    if (found == DB_NONE || !shows) return true;
     const struct sql *tell = user_type_parse(input->user_type) == USER_HOUSEGIRL ? &SQL_worker_tell_of_profile : &SQL_employer_tell_of_profile;
     return db_exec(db, tell, DB_IN(DB_TEXT(input->user_id)), NULL, err);
 }

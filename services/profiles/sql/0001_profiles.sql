@@ -93,14 +93,15 @@ CREATE TABLE housegirl_profiles (
     experience          text        CHECK (experience IN ('no_experience', '1_year', '2_years', '3_years', '4_years', '5_plus_years')),
     expected_salary     bigint      CONSTRAINT housegirl_salary CHECK (expected_salary > 0),
     accommodation_type  text        CHECK (accommodation_type IN ('live_in', 'live_out', 'both')),
-    skills              text[]      NOT NULL DEFAULT '{}' CHECK (cardinality(skills) <= 50),
-    languages           text[]      NOT NULL DEFAULT '{}' CHECK (cardinality(languages) <= 20),
-    role                text        NOT NULL DEFAULT '' CHECK (length(role) <= 100),
+    skills              text[]      NOT NULL DEFAULT '{}' CHECK (cardinality(skills) <= 50 AND strpos(array_to_string(skills, ''), E'\x1f') = 0),
+    languages           text[]      NOT NULL DEFAULT '{}' CHECK (cardinality(languages) <= 20 AND strpos(array_to_string(languages, ''), E'\x1f') = 0),
+    role                text        NOT NULL DEFAULT '' CHECK (length(role) <= 100 AND strpos(role, E'\x1f') = 0),
     is_available        boolean     NOT NULL DEFAULT true,
     verification_status text        NOT NULL DEFAULT 'unverified'
                         CHECK (verification_status IN ('unverified', 'pending', 'verified', 'rejected')),
     verification_reason text        NOT NULL DEFAULT '',
     profile_photo_url   text        NOT NULL DEFAULT '' CHECK (length(profile_photo_url) <= 500),
+    photos              json        NOT NULL DEFAULT '[]',
     is_listed           boolean     NOT NULL DEFAULT true,
     salary_rising       bigint      NOT NULL GENERATED ALWAYS AS (coalesce(expected_salary, 9223372036854775807)) STORED,
     salary_falling      bigint      NOT NULL GENERATED ALWAYS AS (coalesce(expected_salary, -1)) STORED,
@@ -115,8 +116,9 @@ CREATE INDEX housegirl_newest ON housegirl_profiles (created_at DESC, id DESC) W
 CREATE INDEX housegirl_salary_rising ON housegirl_profiles (salary_rising, id) WHERE is_listed;
 CREATE INDEX housegirl_salary_falling ON housegirl_profiles (salary_falling DESC, id DESC) WHERE is_listed;
 CREATE INDEX housegirl_experience ON housegirl_profiles (experience_rank DESC, id DESC) WHERE is_listed;
-CREATE INDEX housegirl_facets ON housegirl_profiles USING gin (facets) WITH (fastupdate = off) WHERE is_listed;
-COMMENT ON TABLE housegirl_profiles IS 'Domestic workers. facets and card are made by a trigger from the rest.';
+-- a short pending list: a quarter of the cost of each write, for a few pages more in each search
+CREATE INDEX housegirl_facets ON housegirl_profiles USING gin (facets) WITH (fastupdate = on, gin_pending_list_limit = 64) WHERE is_listed;
+COMMENT ON TABLE housegirl_profiles IS 'Domestic workers. photos, facets and card are made by triggers from the rest.';
 COMMENT ON COLUMN housegirl_profiles.id IS 'UUIDv7, or the legacy id: the worker id of all other services.';
 COMMENT ON COLUMN housegirl_profiles.profile_id IS 'Her base profile.';
 COMMENT ON COLUMN housegirl_profiles.age IS 'Years; domestic work is for 18 and over.';
@@ -136,6 +138,7 @@ COMMENT ON COLUMN housegirl_profiles.is_available IS 'Looks for work now.';
 COMMENT ON COLUMN housegirl_profiles.verification_status IS 'Set by an admin.';
 COMMENT ON COLUMN housegirl_profiles.verification_reason IS 'Why, where rejected; for her and admins.';
 COMMENT ON COLUMN housegirl_profiles.profile_photo_url IS 'Address of her picture.';
+COMMENT ON COLUMN housegirl_profiles.photos IS 'PHOTO list of her profile, kept from the table photos.';
 COMMENT ON COLUMN housegirl_profiles.is_listed IS 'Her user is active: strangers may see her.';
 COMMENT ON COLUMN housegirl_profiles.salary_rising IS 'Sort key; no salary comes last.';
 COMMENT ON COLUMN housegirl_profiles.salary_falling IS 'Sort key; no salary comes last.';
@@ -181,23 +184,31 @@ COMMENT ON COLUMN contact_grants.user_id IS 'The employer''s user id.';
 COMMENT ON COLUMN contact_grants.housegirl_profile_id IS 'The worker.';
 COMMENT ON COLUMN contact_grants.granted_at IS 'When.';
 
--- Words of a text as facets: ASCII letters in lower case, other scripts as they are. query.c does the same.
-CREATE FUNCTION facet_words(prefix text, content text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT coalesce(array_agg(DISTINCT prefix || word), '{}')
-      FROM unnest(regexp_split_to_array(lower(content COLLATE "C"), '[^a-z0-9\u0080-\uffff]+')) AS word WHERE word <> ''
+-- The next four are written so that PostgreSQL can inline them (one expression, no subquery): they run for every worker written.
+-- Facets are glued with the separator U+001F, which no value may hold (CHECKs above), and cut apart once.
+
+-- Words of a text as facets: ASCII letters in lower case, other scripts as they are. housegirl_list.c does the same.
+CREATE FUNCTION facet_words(prefix text, content text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT prefix || regexp_replace(lower(content COLLATE "C"), '[^a-z0-9\u0080-\uffff]+', E'\x1f' || prefix, 'g')
 $$;
 COMMENT ON FUNCTION facet_words IS 'prefix before each word of content.';
 
-CREATE FUNCTION worker_facets(h housegirl_profiles) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
-    SELECT ARRAY['profile_id:' || h.profile_id, 'is_available:' || h.is_available, 'verified:' || (h.verification_status = 'verified'),
-                 'county:' || coalesce(h.county, ''), 'education:' || coalesce(h.education, ''),
-                 'experience:' || coalesce(h.experience, ''), 'role:' || lower(h.role COLLATE "C")]
-        || CASE h.accommodation_type WHEN 'both' THEN ARRAY['accommodation_type:both', 'accommodation_type:live_in', 'accommodation_type:live_out']
-                ELSE ARRAY['accommodation_type:' || coalesce(h.accommodation_type, '')] END
-        || ARRAY(SELECT 'skill:' || lower(s COLLATE "C") FROM unnest(h.skills) AS s)
-        || ARRAY(SELECT 'language:' || lower(l COLLATE "C") FROM unnest(h.languages) AS l)
-        || facet_words('place:', h.current_location || ' ' || h.location || ' ' || coalesce(h.county, ''))
-        || facet_words('word:', h.bio_public || ' ' || array_to_string(h.skills, ' ') || ' ' || h.current_location || ' ' || h.location || ' ' || h.role)
+CREATE FUNCTION facet_list(prefix text, items text[]) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT prefix || lower(array_to_string(items, E'\x1f' || prefix) COLLATE "C")
+$$;
+COMMENT ON FUNCTION facet_list IS 'prefix before each item.';
+
+CREATE FUNCTION worker_facets(h housegirl_profiles) RETURNS text[] LANGUAGE sql STABLE AS $$
+    SELECT string_to_array('profile_id:' || h.profile_id || E'\x1fis_available:' || h.is_available
+        || E'\x1fverified:' || (h.verification_status = 'verified') || E'\x1fcounty:' || coalesce(h.county, '')
+        || E'\x1feducation:' || coalesce(h.education, '') || E'\x1fexperience:' || coalesce(h.experience, '')
+        || E'\x1frole:' || lower(h.role COLLATE "C")
+        || CASE h.accommodation_type WHEN 'both' THEN E'\x1faccommodation_type:both\x1faccommodation_type:live_in\x1faccommodation_type:live_out\x1f'
+                ELSE E'\x1faccommodation_type:' || coalesce(h.accommodation_type, '') || E'\x1f' END
+        || facet_list('skill:', h.skills) || E'\x1f' || facet_list('language:', h.languages) || E'\x1f'
+        || facet_words('place:', h.current_location || ' ' || h.location || ' ' || coalesce(h.county, '')) || E'\x1f'
+        || facet_words('word:', h.bio_public || ' ' || array_to_string(h.skills, ' ') || ' ' || h.current_location || ' ' || h.location
+                                || ' ' || h.role), E'\x1f')
 $$;
 COMMENT ON FUNCTION worker_facets IS 'What the filters and the word search of the list look for.';
 
@@ -209,6 +220,12 @@ CREATE FUNCTION worker_photos(wanted_profile_id text) RETURNS json LANGUAGE sql 
 $$;
 COMMENT ON FUNCTION worker_photos IS 'PHOTO list of a profile.';
 
+CREATE FUNCTION contact_json(wanted_user_id text) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_build_object('unlocked', true, 'phone_number', c.phone_number, 'email', c.email)
+      FROM (SELECT 1) AS one LEFT JOIN contacts AS c ON c.user_id = wanted_user_id
+$$;
+COMMENT ON FUNCTION contact_json IS 'contact of WORKER, for those who may see it.';
+
 -- The one place where WORKER is built. `unlocked` says whether the contact is shown; then the bio is the raw one, too.
 CREATE FUNCTION worker_json(h housegirl_profiles, p profiles, full_name boolean, unlocked boolean) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_build_object('id', h.id, 'profile_id', h.profile_id, 'age', h.age,
@@ -217,13 +234,10 @@ CREATE FUNCTION worker_json(h housegirl_profiles, p profiles, full_name boolean,
         'experience', h.experience, 'expected_salary', h.expected_salary / 100.0::double precision,
         'accommodation_type', h.accommodation_type, 'skills', h.skills, 'languages', h.languages, 'role', h.role,
         'is_available', h.is_available, 'verification_status', h.verification_status, 'profile_photo_url', h.profile_photo_url,
-        'photos', worker_photos(h.profile_id), 'first_name', p.first_name,
+        'photos', h.photos, 'first_name', p.first_name,
         'last_name', CASE WHEN full_name THEN p.last_name ELSE left(p.last_name, 1) END,
         'agencies', '[]'::json,
-        'contact', CASE WHEN unlocked
-            THEN (SELECT json_build_object('unlocked', true, 'phone_number', c.phone_number, 'email', c.email)
-                    FROM (SELECT 1) AS one LEFT JOIN contacts AS c ON c.user_id = p.user_id)
-            ELSE json_build_object('unlocked', false) END,
+        'contact', CASE WHEN unlocked THEN contact_json(p.user_id) ELSE json_build_object('unlocked', false) END,
         'created_at', rfc3339(h.created_at), 'updated_at', rfc3339(h.updated_at))
 $$;
 COMMENT ON FUNCTION worker_json IS 'WORKER of the HTTP contract.';
@@ -308,15 +322,17 @@ BEGIN
     IF TG_TABLE_NAME = 'profiles' THEN
         UPDATE housegirl_profiles SET profile_id = profile_id WHERE profile_id = NEW.id;
     ELSIF TG_OP = 'DELETE' THEN
-        UPDATE housegirl_profiles SET profile_id = profile_id WHERE profile_id = OLD.profile_id;
+        UPDATE housegirl_profiles SET photos = worker_photos(profile_id) WHERE profile_id = OLD.profile_id;
     ELSE
-        UPDATE housegirl_profiles SET profile_id = profile_id WHERE profile_id = NEW.profile_id;
+        UPDATE housegirl_profiles SET photos = worker_photos(profile_id) WHERE profile_id = NEW.profile_id;
     END IF;
     RETURN NULL;
 END
 $$;
 CREATE TRIGGER worker_touch AFTER UPDATE OF first_name, last_name, is_active ON profiles FOR EACH ROW
-    WHEN (NEW.user_type = 'housegirl') EXECUTE FUNCTION worker_touch();
+    WHEN (NEW.user_type = 'housegirl'
+          AND (OLD.first_name, OLD.last_name, OLD.is_active) IS DISTINCT FROM (NEW.first_name, NEW.last_name, NEW.is_active))
+    EXECUTE FUNCTION worker_touch();
 CREATE TRIGGER worker_touch AFTER INSERT OR UPDATE OR DELETE ON photos FOR EACH ROW EXECUTE FUNCTION worker_touch();
 
 -- One profile is of its user's type, and so are its parts.

@@ -315,12 +315,18 @@ DELETE FROM profiles WHERE id IN (SELECT id FROM base);
 
 -- name: user_apply
 -- A user as auth tells: her base profile appears, or takes the new names. Older news than what is known do nothing.
-WITH made AS (
+-- Answers whether something that her part shows is another now.
+WITH before AS (
+    SELECT * FROM profiles WHERE user_id = $2
+), made AS (
     INSERT INTO profiles (id, user_id, user_type, first_name, last_name, is_active, user_sequence, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce($8::timestamptz, now()))
     ON CONFLICT (user_id) DO UPDATE
        SET first_name = excluded.first_name, last_name = excluded.last_name, is_active = excluded.is_active,
-           user_sequence = excluded.user_sequence, updated_at = now()
+           user_sequence = excluded.user_sequence,
+           updated_at = CASE WHEN (profiles.first_name, profiles.last_name, profiles.is_active)
+                                  IS DISTINCT FROM (excluded.first_name, excluded.last_name, excluded.is_active)
+                             THEN now() ELSE profiles.updated_at END
      WHERE profiles.user_sequence < excluded.user_sequence
     RETURNING *, xmax = 0 AS is_new
 ), told AS (
@@ -328,7 +334,8 @@ WITH made AS (
     SELECT 'dc.profiles.profiles', 'ke.domesticconnect.profile.created.v1', id,
            json_build_object('profile_id', id, 'user_id', user_id, 'user_type', user_type, 'created_at', rfc3339(created_at)) FROM made WHERE is_new
 )
-SELECT is_new FROM made;
+SELECT NOT is_new AND (b.first_name, b.last_name, b.is_active) IS DISTINCT FROM (made.first_name, made.last_name, made.is_active)
+  FROM made LEFT JOIN before AS b ON b.id = made.id;
 
 -- name: contact_apply
 INSERT INTO contacts (user_id, email, phone_number, user_sequence) VALUES ($1, $2, $3, $4)
