@@ -13,8 +13,7 @@ CREATE TABLE outbox (
     CHECK ((published_at IS NULL) = (broker_cluster IS NULL))
 );
 CREATE INDEX outbox_unpublished ON outbox (id) WHERE published_at IS NULL;
-CREATE INDEX outbox_latest ON outbox (topic, key, id DESC);
-CREATE INDEX outbox_published ON outbox (published_at) WHERE published_at IS NOT NULL;
+CREATE INDEX outbox_key ON outbox USING hash (key);
 COMMENT ON TABLE outbox IS 'Events, written in the transaction that made them true; the relay publishes them in id order.';
 COMMENT ON COLUMN outbox.id IS 'ce_id and ce_sequence; per key in commit order, because writers lock the aggregate row first.';
 COMMENT ON COLUMN outbox.topic IS 'Kafka topic.';
@@ -25,6 +24,15 @@ COMMENT ON COLUMN outbox.traceparent IS 'W3C trace context of the request that c
 COMMENT ON COLUMN outbox.created_at IS 'When the row was written: ce_time.';
 COMMENT ON COLUMN outbox.published_at IS 'When the broker acknowledged it; null while it waits.';
 COMMENT ON COLUMN outbox.broker_cluster IS 'Cluster that acknowledged it; another (empty) cluster gets the retained rows again.';
+
+CREATE TABLE outbox_purge (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    purged_to bigint  NOT NULL DEFAULT 0
+);
+INSERT INTO outbox_purge DEFAULT VALUES;
+COMMENT ON TABLE outbox_purge IS 'How far old events have been purged: one row.';
+COMMENT ON COLUMN outbox_purge.singleton IS 'True: there is one row.';
+COMMENT ON COLUMN outbox_purge.purged_to IS 'Up to this outbox id all events were old enough and have been looked at.';
 
 CREATE TABLE inbox (
     source       text        NOT NULL,

@@ -132,14 +132,21 @@ SELECT count(*), coalesce((extract(epoch FROM clock_timestamp() - min(created_at
   FROM (SELECT created_at FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT 10000) AS waiting;
 
 -- name: outbox_purge
--- A bounded piece of the published events older than $1 hours. The latest of each key of a compacted topic ($2) stays for
--- ever, and so does everything of the topics in $3.
-DELETE FROM outbox WHERE id = ANY (ARRAY(
-    SELECT o.id FROM outbox AS o
-     WHERE o.published_at < now() - make_interval(hours => $1::integer) AND o.topic <> ALL ($3::text[])
-       AND (o.topic <> ALL ($2::text[])
-            OR EXISTS (SELECT FROM outbox AS later WHERE later.topic = o.topic AND later.key = o.key AND later.id > o.id))
-     ORDER BY o.published_at LIMIT 5000));
+-- The next piece of the events that were published more than $1 hours ago, in id order, so that each is looked at once. An old
+-- event makes those before it of the same key superfluous where its topic is compacted ($2), and goes itself where its topic
+-- is neither that nor kept for ever ($3).
+WITH candidate AS (
+    SELECT id, topic, key, published_at < now() - make_interval(hours => $1::integer) AS is_old
+      FROM outbox WHERE id > (SELECT purged_to FROM outbox_purge) ORDER BY id LIMIT 5000
+), aged AS (
+    SELECT * FROM candidate
+     WHERE id < coalesce((SELECT min(id) FROM candidate WHERE is_old IS NOT TRUE), 9223372036854775807)
+), moved AS (
+    UPDATE outbox_purge SET purged_to = coalesce((SELECT max(id) FROM aged), purged_to)
+)
+DELETE FROM outbox AS o USING aged AS a
+ WHERE o.key = a.key AND o.topic = a.topic
+   AND CASE WHEN a.topic = ANY ($2::text[]) THEN o.id < a.id ELSE o.id = a.id AND a.topic <> ALL ($3::text[]) END;
 
 -- name: inbox_purge
 DELETE FROM inbox WHERE ctid = ANY (ARRAY(
