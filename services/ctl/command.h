@@ -54,8 +54,8 @@ const char *command_word(int argc, char **argv, int which);
 // The services that have a database, NULL-terminated.
 extern const char *const stack_services[];
 
-// A pool of one connection on DATABASE_URL_<SERVICE>, with the kit's statements and those given.
-MUST_USE struct db_pool *stack_database(const struct stack *stack, const char *service,
+// A pool on DATABASE_URL_<SERVICE>, with the kit's statements and those given (may be NULL).
+MUST_USE struct db_pool *stack_database(const struct stack *stack, const char *service, int connections,
                                         const struct sql *const *statements, struct error *err);
 
 // A service's binary as a child, with the service's settings from <run_dir>/<service>.env.

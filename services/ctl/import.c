@@ -10,6 +10,7 @@
 
 static bool import_file(struct import *import, const char *path, struct error *err);
 static bool open_staging(struct import *import, const struct stack *stack, struct error *err);
+static bool start_run(struct import *import, struct db *lock, const char *path, struct error *err);
 
 int command_import(const struct stack *stack, int argc, char **argv)
 {
@@ -20,7 +21,11 @@ int command_import(const struct stack *stack, int argc, char **argv)
     }
     struct error err = {.arena = stack->arena};
     struct import import = {.stack = stack, .terminal = isatty(STDERR_FILENO)};
-    bool ok = open_staging(&import, stack, &err) && import_file(&import, path, &err);
+    struct db lock = {0};
+    bool ok = open_staging(&import, stack, &err);
+    if (ok) db_begin(&lock, import.pool, DB_READ, stack->arena);
+    ok = ok && start_run(&import, &lock, path, &err) && import_file(&import, path, &err);
+    if (import.pool) db_end(&lock);
     db_pool_close(import.pool);
     return ok ? 0 : command_failed(&err);
 }
@@ -31,8 +36,18 @@ static bool open_staging(struct import *import, const struct stack *stack, struc
     const char *url = stack_require(stack, "DATABASE_URL_IMPORT");
     if (!url) return error_set(err, &problem_unavailable, "The staging database is not known.");
     if (!migrate_apply(url, &staging, err)) return false;
-    import->pool = stack_database(stack, "import", ctl_statements, err);
+    import->pool = stack_database(stack, "import", IMPORT_CONNECTIONS, ctl_statements, err);
     return import->pool != NULL;
+}
+
+// Numbers the run. The lock is held by the session until the import is over: a second one would mix its rows with ours.
+static bool start_run(struct import *import, struct db *lock, const char *path, struct error *err)
+{
+    bool locked = false;
+    const char *slash = strrchr(path, '/');
+    if (db_row(lock, &SQL_import_lock, DB_NOTHING, DB_OUT(DB_GET_BOOL(&locked)), err) != DB_FOUND) return false;
+    if (!locked) return error_set(err, &problem_conflict, "Another import is running; wait until it has ended.");
+    return db_row(lock, &SQL_import_run_start, DB_IN(DB_TEXT(slash ? slash + 1 : path)), DB_OUT(DB_GET_INT(&import->run)), err) == DB_FOUND;
 }
 
 static bool import_file(struct import *import, const char *path, struct error *err)
@@ -87,10 +102,12 @@ int command_import_quarantine(const struct stack *stack, int argc, char **argv)
     return report_on(stack, argc, argv, print_quarantine);
 }
 
-void import_progress(const struct import *import, const char *what, int64_t done, int64_t total)
+void import_progress(struct import *import, const char *what, int64_t done, int64_t total)
 {
-    enum { WIDTH = 40 };
-    if (!import->terminal || total <= 0) return;
+    enum { WIDTH = 40, EVERY_MS = 100 };
+    const int64_t now_ms = clock_monotonic_ms();
+    if (!import->terminal || total <= 0 || (now_ms < import->progress_due_ms && done < total)) return;
+    import->progress_due_ms = now_ms + EVERY_MS;
     if (done > total) done = total;
     int filled = (int)(done * WIDTH / total);
     fprintf(stderr, "\r  %-10s [%.*s%*s] %3d %%", what, filled, "########################################", WIDTH - filled, "",

@@ -20,19 +20,28 @@ struct collection {
     struct reference references[4];
 };
 extern const struct collection import_collections[]; // in order of dependence; ends with {0}
+// Its place in that order from 1; 0 for an unknown one, whose rows are all kept back.
+int64_t import_place(const char *collection);
 
 struct import {
     const struct stack *stack;
     struct db_pool *pool;
+    int64_t run;             // number of this run
     bool terminal;           // progress is drawn
+    int64_t progress_due_ms;
 };
+
+// Connections that import.pool must have: one for each sender, one for the rest, one that holds the lock.
+#define IMPORT_SENDERS 2
+#define IMPORT_CONNECTIONS (IMPORT_SENDERS + 2)
 
 // Reads the file into the staging database: every row as given. Unknown collections are counted
 // and kept back. *ret_damage describes damage outside rows (truncated file), NULL when none.
 MUST_USE bool import_read(struct import *import, const char *path, int64_t *ret_rows, const char **ret_damage, struct error *err);
 MUST_USE bool import_check(struct import *import, const struct collection *collection, struct arena *arena, struct error *err);
+// done: rows of all collections sent so far, of total; moves on.
 MUST_USE bool import_send(struct import *import, const struct collection *collection, int64_t total, int64_t *done, struct error *err);
 MUST_USE bool import_report(struct import *import, const char *only, struct error *err);
 
-// Draws done of total on a terminal.
-void import_progress(const struct import *import, const char *what, int64_t done, int64_t total);
+// Draws done of total on a terminal, at most ten times a second. One thread at a time.
+void import_progress(struct import *import, const char *what, int64_t done, int64_t total);

@@ -7,37 +7,38 @@
 
 struct check {
     const struct collection *collection;
+    int64_t run;
 };
 
-static bool check_reference(struct db *db, const char *collection, const struct reference *reference, struct error *err);
+static bool check_reference(struct db *db, const struct check *check, const struct reference *reference, struct error *err);
 
 static bool check_collection(struct db *db, void *argument, struct error *err)
 {
-    const struct collection *collection = ((struct check *)argument)->collection;
+    const struct check *check = argument;
+    const struct collection *collection = check->collection;
     for (int i = 0; i < 2 && collection->renames[i][0]; i++)
         if (!db_exec(db, &SQL_import_member_rename,
-                     DB_IN(DB_TEXT(collection->name), DB_TEXT(collection->renames[i][0]), DB_TEXT(collection->renames[i][1])), NULL, err))
+                     DB_IN(DB_TEXT(collection->name), DB_INT(check->run), DB_TEXT(collection->renames[i][0]), DB_TEXT(collection->renames[i][1])),
+                     NULL, err))
             return false;
     for (int i = 0; i < 4 && collection->references[i].member; i++)
-        if (!check_reference(db, collection->name, &collection->references[i], err)) return false;
+        if (!check_reference(db, check, &collection->references[i], err)) return false;
     return true;
 }
 
-static bool check_reference(struct db *db, const char *collection, const struct reference *reference, struct error *err)
+static bool check_reference(struct db *db, const struct check *check, const struct reference *reference, struct error *err)
 {
+    const struct db_value collection = DB_TEXT(check->collection->name), run = DB_INT(check->run), member = DB_TEXT(reference->member);
     if (strcmp(reference->target, "user") == 0)
-        return db_exec(db, &SQL_import_reference_user, DB_IN(DB_TEXT(collection), DB_TEXT(reference->member)), NULL, err) &&
-               db_exec(db, &SQL_import_reference_check_user, DB_IN(DB_TEXT(collection), DB_TEXT(reference->member)), NULL, err);
-    if (reference->through &&
-        !db_exec(db, &SQL_import_reference_profile,
-                 DB_IN(DB_TEXT(collection), DB_TEXT(reference->member), DB_TEXT(reference->through)), NULL, err))
+        return db_exec(db, &SQL_import_reference_user, DB_IN(collection, run, member), NULL, err) &&
+               db_exec(db, &SQL_import_reference_check_user, DB_IN(collection, run, member), NULL, err);
+    if (reference->through && !db_exec(db, &SQL_import_reference_profile, DB_IN(collection, run, member, DB_TEXT(reference->through)), NULL, err))
         return false;
-    return db_exec(db, &SQL_import_reference_check,
-                   DB_IN(DB_TEXT(collection), DB_TEXT(reference->member), DB_TEXT(reference->target), DB_BOOL(reference->optional)),
+    return db_exec(db, &SQL_import_reference_check, DB_IN(collection, run, member, DB_TEXT(reference->target), DB_BOOL(reference->optional)),
                    NULL, err);
 }
 
 bool import_check(struct import *import, const struct collection *collection, struct arena *arena, struct error *err)
 {
-    return db_transaction(import->pool, DB_WRITE, arena, check_collection, &(struct check){collection}, err);
+    return db_transaction(import->pool, DB_WRITE, arena, check_collection, &(struct check){collection, import->run}, err);
 }

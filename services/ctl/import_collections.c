@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The collections of legacy files (reference: legacy-data). Rows of services that do not exist yet
 // are checked and wait in the staging database.
+#include <string.h>
+
 #include "import.h"
 
 const struct collection import_collections[] = {
@@ -24,3 +26,10 @@ const struct collection import_collections[] = {
      {{"user_id", "user"}, {"target_profile_id", "housegirl_profiles", .through = "housegirl_profiles"}}},
     {0},
 };
+
+int64_t import_place(const char *collection)
+{
+    for (int i = 0; import_collections[i].name; i++)
+        if (strcmp(import_collections[i].name, collection) == 0) return i + 1;
+    return 0;
+}

@@ -16,6 +16,7 @@
 #define BATCH_ROWS 1000
 #define BATCH_BYTES ((size_t)4 << 20)
 #define ROW_BYTES ((size_t)1 << 20)
+#define ARENA_BYTES ((size_t)64 << 20)
 #define MAPPED_BYTES_KEPT ((size_t)32 << 20)
 
 struct reader {
@@ -24,11 +25,10 @@ struct reader {
     const char *released;      // pages before this were given back
     const char *damage;
     char collection[80];
-    bool known;
     int64_t ordinal, rows;
-    json_t *seen;              // ids of this collection
-    json_t *batch;
-    size_t batch_bytes;
+    struct arena *arena;       // of the batch
+    const char **ordinals, **ids, **raws, **problems;
+    size_t batch, batch_bytes;
 };
 
 static bool read_collections(struct reader *reader, struct error *err);
@@ -36,7 +36,9 @@ static bool read_rows(struct reader *reader, struct error *err);
 static bool add_row(struct reader *reader, const char *row, size_t length, struct error *err);
 static const char *skip_value(const char *at, const char *end);
 static bool flush(struct reader *reader, struct error *err);
-static bool forget_places(struct reader *reader, struct error *err);
+static bool start_batch(struct reader *reader);
+static bool take_collection(struct reader *reader, struct error *err);
+static bool run_once(struct reader *reader, const struct sql *sql, struct db_values in, struct error *err);
 
 bool import_read(struct import *import, const char *path, int64_t *ret_rows, const char **ret_damage, struct error *err)
 {
@@ -52,10 +54,10 @@ bool import_read(struct import *import, const char *path, int64_t *ret_rows, con
     if (bytes == MAP_FAILED) return error_set(err, &problem_malformed, "%s cannot be mapped into memory: %m.", path);
     (void)madvise(bytes, size, MADV_SEQUENTIAL);
     struct reader reader = {.import = import, .start = bytes, .at = bytes, .end = bytes + size, .released = bytes,
-                            .batch = json_array(), .seen = json_object()};
-    bool ok = read_collections(&reader, err) && flush(&reader, err);
-    json_decref(reader.batch);
-    json_decref(reader.seen);
+                            .arena = arena_new(ARENA_BYTES)};
+    bool ok = (reader.arena && start_batch(&reader)) || error_set(err, &problem_unavailable, "No memory.");
+    ok = ok && read_collections(&reader, err);
+    arena_free(reader.arena);
     munmap(bytes, size);
     *ret_rows = reader.rows;
     *ret_damage = reader.damage;
@@ -101,11 +103,8 @@ static bool read_collections(struct reader *reader, struct error *err)
 
 static bool read_rows(struct reader *reader, struct error *err)
 {
-    reader->known = false;
-    for (const struct collection *c = import_collections; c->name; c++) reader->known |= strcmp(c->name, reader->collection) == 0;
     reader->ordinal = 0;
-    json_object_clear(reader->seen);
-    if (!forget_places(reader, err)) return false;
+    if (!run_once(reader, &SQL_import_incoming_clear, DB_NOTHING, err)) return false;
     reader->at++;
     for (skip_blanks(reader); reader->at < reader->end && *reader->at != ']'; skip_blanks(reader)) {
         const char *row = reader->at, *after = skip_value(row, reader->end);
@@ -122,7 +121,7 @@ static bool read_rows(struct reader *reader, struct error *err)
         import_progress(reader->import, "reading", reader->at - reader->start, reader->end - reader->start);
     }
     if (reader->at < reader->end) reader->at++;
-    return flush(reader, err);
+    return flush(reader, err) && take_collection(reader, err);
 }
 
 // Past the JSON value at `at`: by brackets and strings alone, so that damage inside is no matter.
@@ -151,87 +150,95 @@ static const char *skip_value(const char *at, const char *end)
 }
 
 // Bytes that are no text are kept readable: \xNN.
-static json_t *raw_text(const char *bytes, size_t length)
+static const char *raw_text(struct arena *arena, const char *bytes, size_t length)
 {
-    json_t *text = json_stringn(bytes, length < ROW_BYTES ? length : ROW_BYTES);
-    if (text && !memchr(bytes, '\0', length)) return text;
-    json_decref(text);
-    size_t most = length < 65536 ? length : 65536, used = 0;
-    char *escaped = malloc(most * 4 + 1);
-    for (size_t i = 0; escaped && i < most; i++) {
+    if (length < ROW_BYTES && text_is_utf8(bytes, length)) return arena_memdup(arena, bytes, length);
+    const size_t most = length < 65536 ? length : 65536;
+    struct text_buffer out = text_buffer(arena);
+    for (size_t i = 0; i < most; i++) {
         bool plain = (unsigned char)bytes[i] >= 0x20 && (unsigned char)bytes[i] < 0x7F;
-        if (plain) escaped[used++] = bytes[i];
-        else used += (size_t)snprintf(escaped + used, 5, "\\x%02X", (unsigned char)bytes[i]);
+        if (plain) text_add_bytes(&out, &bytes[i], 1);
+        else text_printf(&out, "\\x%02X", (unsigned char)bytes[i]);
     }
-    text = escaped ? json_stringn(escaped, used) : NULL;
-    free(escaped);
-    return text;
+    return text_take(&out);
 }
 
-// Why a row cannot be taken as it stands, or NULL.
+// Why a row cannot be taken as it stands, or NULL. That an id comes twice is seen when the collection is whole.
 static const char *row_problem(struct reader *reader, const json_t *row, const char *id, size_t length, const struct error *parse)
 {
     if (length > ROW_BYTES) return "longer than 1 MiB";
-    if (!row) return parse->detail[0] ? parse->detail : "not valid JSON";
+    if (!row) return parse->detail[0] ? arena_strdup(reader->arena, parse->detail) : "not valid JSON";
     if (!json_is_object(row)) return "not an object";
-    if (!reader->known) return "unknown collection";
+    if (!import_place(reader->collection)) return "unknown collection";
     if (!id) return "id is missing or not text";
     if (!id_is_valid(id)) return "id is empty, longer than 64 characters, or holds other characters than A-Z a-z 0-9 _ -";
-    if (json_object_get(reader->seen, id)) return "another row of the collection has the same id";
     return NULL;
 }
 
 static bool add_row(struct reader *reader, const char *bytes, size_t length, struct error *err)
 {
-    CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)4 << 20);
-    struct error parse = {.arena = arena};
+    struct error parse = {0};
     CLEANUP(json_release) json_t *row = length > ROW_BYTES ? NULL : json_parse(bytes, length, &parse);
-    json_t *given = row ? json_object_get(row, "id") : NULL;
-    char number[32];
-    const char *id = json_string_value(given);
+    const json_t *given = json_object_get(row, "id");
+    const char *id = json_string_value(given), *raw = raw_text(reader->arena, bytes, length);
     if (json_is_integer(given)) { // an id without quotes is still an id
-        snprintf(number, sizeof number, "%lld", (long long)json_integer_value(given));
-        id = number;
-        json_object_set_new(row, "id", json_string(number));
+        id = arena_printf(reader->arena, "%lld", (long long)json_integer_value(given));
+        json_object_set_new(row, "id", json_string(id));
+        raw = json_text(reader->arena, row);
     }
-    const char *problem = row_problem(reader, row, id, length, &parse);
     reader->ordinal++;
     reader->rows++;
-    char place[32];
-    snprintf(place, sizeof place, "#%ld", (long)reader->ordinal);
-    bool usable = !problem;
-    if (usable) json_object_set_new(reader->seen, id, json_true());
-    json_t *staged = json_pack("{s:s, s:I, s:s*, s:o*, s:O*, s:s*}", "row_key", usable ? id : place, "ordinal",
-                               (json_int_t)reader->ordinal, "id", id && text_is_utf8(id, strlen(id)) ? id : NULL, "raw",
-                               raw_text(bytes, length), "content", json_is_object(row) ? row : NULL, "problem", problem);
-    if (!staged || json_array_append_new(reader->batch, staged) != 0) return error_set(err, &problem_unavailable, "No memory.");
+    reader->problems[reader->batch] = row_problem(reader, row, id, length, &parse);
+    reader->ordinals[reader->batch] = arena_printf(reader->arena, "%lld", (long long)reader->ordinal);
+    reader->ids[reader->batch] = id_is_valid(id) ? arena_strdup(reader->arena, id) : NULL;
+    reader->raws[reader->batch++] = raw;
     reader->batch_bytes += length;
-    bool full = json_array_size(reader->batch) >= BATCH_ROWS || reader->batch_bytes >= BATCH_BYTES;
+    if (arena_failed(reader->arena)) return error_set(err, &problem_unavailable, "No memory.");
+    bool full = reader->batch == BATCH_ROWS || reader->batch_bytes >= BATCH_BYTES;
     return full ? flush(reader, err) : true;
-}
-
-static bool stage_batch(struct db *db, void *argument, struct error *err)
-{
-    struct reader *reader = argument;
-    return db_exec(db, &SQL_import_stage, DB_IN(DB_TEXT(reader->collection), DB_TEXT(json_text(db->arena, reader->batch))), NULL, err);
 }
 
 static bool flush(struct reader *reader, struct error *err)
 {
-    if (json_array_size(reader->batch) == 0) return true;
-    CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)64 << 20);
-    bool ok = arena && db_transaction(reader->import->pool, DB_WRITE, arena, stage_batch, reader, err);
-    json_array_clear(reader->batch);
-    reader->batch_bytes = 0;
-    return ok;
+    if (reader->batch == 0) return true;
+    const bool ok = run_once(reader, &SQL_import_incoming_add,
+                             DB_IN(DB_TEXT(db_array(reader->arena, reader->ordinals, reader->batch)),
+                                   DB_TEXT(db_array(reader->arena, reader->ids, reader->batch)),
+                                   DB_TEXT(db_array(reader->arena, reader->raws, reader->batch)),
+                                   DB_TEXT(db_array(reader->arena, reader->problems, reader->batch))), err);
+    arena_reset(reader->arena);
+    return ok && (start_batch(reader) || error_set(err, &problem_unavailable, "No memory."));
 }
 
-static bool forget_places(struct reader *reader, struct error *err)
+static bool start_batch(struct reader *reader)
 {
-    CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)1 << 20);
+    const char **all = arena_alloc(reader->arena, 4 * BATCH_ROWS * sizeof(const char *));
+    reader->ordinals = all;
+    reader->ids = all + BATCH_ROWS;
+    reader->raws = all + 2 * BATCH_ROWS;
+    reader->problems = all + 3 * BATCH_ROWS;
+    reader->batch = reader->batch_bytes = 0;
+    return all != NULL;
+}
+
+static bool take_rows(struct db *db, void *argument, struct error *err)
+{
+    const struct reader *reader = argument;
+    const struct db_value collection = DB_TEXT(reader->collection), run = DB_INT(reader->import->run);
+    return db_exec(db, &SQL_import_collection_start, DB_IN(collection, run, DB_INT(import_place(reader->collection))), NULL, err) &&
+           db_exec(db, &SQL_import_collection_take, DB_IN(collection, run), NULL, err);
+}
+
+static bool take_collection(struct reader *reader, struct error *err)
+{
+    return db_transaction(reader->import->pool, DB_WRITE, reader->arena, take_rows, reader, err);
+}
+
+static bool run_once(struct reader *reader, const struct sql *sql, struct db_values in, struct error *err)
+{
     struct db db;
-    db_begin(&db, reader->import->pool, DB_READ, arena);
-    bool ok = db_exec(&db, &SQL_import_collection_forget, DB_IN(DB_TEXT(reader->collection)), NULL, err);
+    db_begin(&db, reader->import->pool, DB_READ, reader->arena);
+    bool ok = db_exec(&db, sql, in, NULL, err);
     db_end(&db);
     return ok;
 }

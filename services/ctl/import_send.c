@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Sends a collection to the services that take it: their own binary, their own rules, one batch a
-// transaction. A batch whose answer was lost is sent again by the next run and comes back unchanged.
+// Sends a collection to the services that take it: their own binary, their own rules, one batch a transaction. A few senders
+// work side by side, each with children of its own. A batch whose answer was lost is sent again by the next run and comes
+// back unchanged.
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,94 +10,256 @@
 #include "import.h"
 
 #define BATCH_ROWS 1000
+#define BATCH_ARENA_BYTES ((size_t)256 << 20)
 
+// A collection on its way; shared by its senders under the lock.
 struct sending {
     struct import *import;
     const struct collection *collection;
-    const char *service;
-    bool more_takers;
-    struct child child;
-    int64_t after;       // ordinal sent last
+    pthread_mutex_t lock;
+    int64_t next, last;                // places handed out so far, and the last there is
+    int64_t imported, unchanged, total;
+    int64_t *done;
+    struct error *err;                 // of the sender that failed first
 };
 
-static bool send_all(struct sending *sending, int64_t total, int64_t *done, struct error *err);
-static bool send_batch(struct sending *sending, struct arena *arena, int64_t *ret_count, struct error *err);
-static bool ask_child(struct sending *sending, const char *rows, struct arena *arena, const char **ret_results, struct error *err);
-static bool wait_for_service(struct import *import, const struct collection *collection, struct error *err);
+struct sender {
+    struct sending *sending;
+    pthread_t thread;
+    struct child children[COUNT_OF(((struct collection *)0)->takers)];
+    struct arena *arena; // of the batch
+};
+
+// One row of a batch, and what has become of it.
+struct sent {
+    const char *key;
+    const char *content;
+    enum { OUTCOME_UNCHANGED, OUTCOME_IMPORTED, OUTCOME_QUARANTINED } outcome;
+    json_t *notes; // what its takers said; in the arena's keeping
+};
+
+static bool count_rows(struct sending *sending, struct error *err);
+static bool finish(struct sending *sending, struct error *err);
+static void *send_batches(void *argument);
+static bool send_batch(struct sender *sender, int64_t after, int64_t last, struct error *err);
+static bool read_batch(struct sender *sender, int64_t after, int64_t last, struct sent **ret, int *ret_count, struct error *err);
+static bool ask(struct sender *sender, int taker, struct sent *rows, int count, struct error *err);
+static bool take_answer(struct sender *sender, const char *service, const json_t *results, struct sent *rows, int count, struct error *err);
+static bool keep_findings(struct sender *sender, const struct sent *rows, int count, struct error *err);
 
 bool import_send(struct import *import, const struct collection *collection, int64_t total, int64_t *done, struct error *err)
 {
-    if (!collection->takers[0]) return wait_for_service(import, collection, err);
-    for (int i = 0; collection->takers[i]; i++) {
-        struct sending sending = {.import = import, .collection = collection, .service = collection->takers[i],
-                                  .more_takers = collection->takers[i + 1] != NULL};
-        if (!child_start(import->stack, sending.service, (const char *const[]){"import", NULL}, true, &sending.child, err)) return false;
-        int64_t ignored = 0;
-        bool ok = send_all(&sending, total, sending.more_takers ? &ignored : done, err);
-        int status = child_finish(&sending.child);
-        if (!ok) return false;
-        if (status != 0) return error_set(err, &problem_unavailable, "%s import ended with status %d; see its message above, then import again.", sending.service, status);
+    struct sending sending = {.import = import, .collection = collection, .lock = PTHREAD_MUTEX_INITIALIZER, .total = total, .done = done, .err = err};
+    struct sender senders[IMPORT_SENDERS] = {0};
+    if (!count_rows(&sending, err)) return false;
+    int started = 0;
+    for (; collection->takers[0] && started < IMPORT_SENDERS && started * (int64_t)BATCH_ROWS < sending.last; started++) {
+        senders[started].sending = &sending;
+        if (pthread_create(&senders[started].thread, NULL, send_batches, &senders[started]) != 0) break;
     }
-    return true;
+    for (int i = 0; i < started; i++) pthread_join(senders[i].thread, NULL);
+    if (err->problem) return false;
+    if (sending.next < sending.last && collection->takers[0]) return error_set(err, &problem_unavailable, "No thread to send %s with.", collection->name);
+    return finish(&sending, err);
 }
 
-static bool send_all(struct sending *sending, int64_t total, int64_t *done, struct error *err)
-{
-    for (int64_t count = 1; count > 0;) {
-        CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)256 << 20);
-        if (!arena) return error_set(err, &problem_unavailable, "No memory.");
-        if (!send_batch(sending, arena, &count, err)) return false;
-        *done += count;
-        import_progress(sending->import, "importing", *done, total);
-    }
-    return true;
-}
-
-static bool send_batch(struct sending *sending, struct arena *arena, int64_t *ret_count, struct error *err)
-{
-    const char *rows = NULL, *keys = NULL, *results = NULL;
-    int64_t last = 0;
-    struct db db;
-    db_begin(&db, sending->import->pool, DB_READ, arena);
-    bool ok = db_row(&db, &SQL_import_batch, DB_IN(DB_TEXT(sending->collection->name), DB_INT(sending->after), DB_INT(BATCH_ROWS)),
-                     DB_OUT(DB_GET_TEXT(&rows), DB_GET_INT(ret_count), DB_GET_INT(&last), DB_GET_TEXT(&keys)), err) == DB_FOUND;
-    if (ok && *ret_count > 0) {
-        ok = ask_child(sending, rows, arena, &results, err) &&
-             db_exec(&db, &SQL_import_outcomes,
-                     DB_IN(DB_TEXT(sending->collection->name), DB_TEXT(keys), DB_TEXT(results), DB_BOOL(sending->more_takers)), NULL, err);
-    }
-    db_end(&db);
-    sending->after = last;
-    return ok;
-}
-
-// One line there, one line back. The rows are re-printed on one line: PostgreSQL's json_agg breaks lines.
-static bool ask_child(struct sending *sending, const char *rows, struct arena *arena, const char **ret_results, struct error *err)
-{
-    char *line = arena_strdup(arena, rows);
-    for (char *at = line; at && *at; at++) if (*at == '\n') *at = ' '; // inside strings a line break is \n
-    if (!line || fprintf(sending->child.in, "{\"collection\":\"%s\",\"rows\":%s}\n", sending->collection->name, line) < 0 ||
-        fflush(sending->child.in) != 0)
-        return error_set(err, &problem_unavailable, "%s import stopped taking rows; see its message above, then import again.", sending->service);
-    char *answer = NULL;
-    size_t capacity = 0;
-    ssize_t length = getline(&answer, &capacity, sending->child.out);
-    CLEANUP(json_release) json_t *parsed = length > 0 ? json_parse(answer, (size_t)length, err) : NULL;
-    free(answer);
-    json_t *results = parsed ? json_object_get(parsed, "results") : NULL;
-    if (!json_is_array(results))
-        return error_set(err, &problem_unavailable, "%s import gave no answer to a batch of %s: %s", sending->service,
-                         sending->collection->name, parsed && json_member_text(parsed, "error") ? json_member_text(parsed, "error") : "see its message above, then import again.");
-    *ret_results = json_text(arena, results);
-    return true;
-}
-
-static bool wait_for_service(struct import *import, const struct collection *collection, struct error *err)
+static bool count_rows(struct sending *sending, struct error *err)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)1 << 20);
     struct db db;
-    db_begin(&db, import->pool, DB_READ, arena);
-    bool ok = db_exec(&db, &SQL_import_wait, DB_IN(DB_TEXT(collection->name)), NULL, err);
+    db_begin(&db, sending->import->pool, DB_READ, arena);
+    bool ok = db_row(&db, &SQL_import_last, DB_IN(DB_TEXT(sending->collection->name), DB_INT(sending->import->run)),
+                     DB_OUT(DB_GET_INT(&sending->last)), err) == DB_FOUND;
+    db_end(&db);
+    return ok;
+}
+
+static bool finish(struct sending *sending, struct error *err)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)1 << 20);
+    struct db db;
+    db_begin(&db, sending->import->pool, DB_READ, arena);
+    bool ok = db_exec(&db, &SQL_import_collection_end,
+                      DB_IN(DB_TEXT(sending->collection->name), DB_INT(sending->import->run), DB_INT(sending->imported), DB_INT(sending->unchanged),
+                            DB_BOOL(!sending->collection->takers[0])), NULL, err);
+    db_end(&db);
+    return ok;
+}
+
+// --- One sender ----------------------------------------------------------------------------------
+
+static bool start_children(struct sender *sender, struct error *err)
+{
+    const struct sending *sending = sender->sending;
+    for (int i = 0; sending->collection->takers[i]; i++)
+        if (!child_start(sending->import->stack, sending->collection->takers[i], (const char *const[]){"import", NULL}, true, &sender->children[i], err))
+            return false;
+    return true;
+}
+
+static bool finish_children(struct sender *sender, struct error *err)
+{
+    bool ok = true;
+    for (int i = 0; sender->sending->collection->takers[i]; i++) {
+        if (!sender->children[i].pid) continue;
+        const int status = child_finish(&sender->children[i]);
+        if (status != 0 && !err->problem)
+            ok = error_set(err, &problem_unavailable, "%s import ended with status %d; see its message above, then import again.",
+                           sender->sending->collection->takers[i], status);
+    }
+    return ok;
+}
+
+// The next places; false when all are handed out, or another sender failed.
+static bool next_places(struct sending *sending, int64_t *ret_after, int64_t *ret_last)
+{
+    pthread_mutex_lock(&sending->lock);
+    const bool more = sending->next < sending->last && !sending->err->problem;
+    *ret_after = sending->next;
+    if (more) sending->next += BATCH_ROWS;
+    *ret_last = sending->next;
+    pthread_mutex_unlock(&sending->lock);
+    return more;
+}
+
+static void *send_batches(void *argument)
+{
+    struct sender *sender = argument;
+    struct sending *sending = sender->sending;
+    struct error err = {0};
+    int64_t after = 0, last = 0;
+    pthread_mutex_lock(&sending->lock); // the stack's arena serves one thread at a time
+    bool ok = start_children(sender, &err);
+    pthread_mutex_unlock(&sending->lock);
+    while (ok && next_places(sending, &after, &last)) {
+        sender->arena = arena_new(BATCH_ARENA_BYTES);
+        ok = sender->arena ? send_batch(sender, after, last, &err) : error_set(&err, &problem_unavailable, "No memory.");
+        arena_free(sender->arena);
+    }
+    ok = finish_children(sender, &err) && ok;
+    pthread_mutex_lock(&sending->lock);
+    if (!ok && !sending->err->problem) *sending->err = (struct error){.arena = sending->err->arena, .problem = err.problem};
+    if (!ok) snprintf(sending->err->detail, sizeof err.detail, "%s", err.detail);
+    if (!ok) snprintf(sending->err->cause, sizeof err.cause, "%s", err.cause);
+    pthread_mutex_unlock(&sending->lock);
+    return NULL;
+}
+
+// --- One batch -----------------------------------------------------------------------------------
+
+static bool send_batch(struct sender *sender, int64_t after, int64_t last, struct error *err)
+{
+    struct sending *sending = sender->sending;
+    struct sent *rows = NULL;
+    int count = 0, imported = 0, unchanged = 0;
+    if (!read_batch(sender, after, last, &rows, &count, err) || !rows) return false;
+    for (int i = 0; sending->collection->takers[i] && count; i++)
+        if (!ask(sender, i, rows, count, err)) return false;
+    if (!keep_findings(sender, rows, count, err)) return false;
+    for (int i = 0; i < count; i++) {
+        imported += rows[i].outcome == OUTCOME_IMPORTED;
+        unchanged += rows[i].outcome == OUTCOME_UNCHANGED;
+    }
+    pthread_mutex_lock(&sending->lock);
+    sending->imported += imported;
+    sending->unchanged += unchanged;
+    *sending->done += count;
+    import_progress(sending->import, "importing", *sending->done, sending->total);
+    pthread_mutex_unlock(&sending->lock);
+    return true;
+}
+
+static void release_json(void *value)
+{
+    json_decref(value);
+}
+
+static bool read_batch(struct sender *sender, int64_t after, int64_t last, struct sent **ret, int *ret_count, struct error *err)
+{
+    const struct sending *sending = sender->sending;
+    struct db db;
+    struct db_rows found = {0};
+    db_begin(&db, sending->import->pool, DB_READ, sender->arena);
+    bool ok = db_rows(&db, &SQL_import_batch,
+                      DB_IN(DB_TEXT(sending->collection->name), DB_INT(sending->import->run), DB_INT(after), DB_INT(last)), &found, err);
+    db_end(&db);
+    struct sent *rows = ok ? arena_alloc(sender->arena, ((size_t)found.count + 1) * sizeof *rows) : NULL;
+    for (int i = 0; rows && i < found.count; i++) {
+        rows[i] = (struct sent){.key = db_rows_text(&found, i, 0), .content = db_rows_text(&found, i, 1), .notes = json_array()};
+        if (!arena_defer(sender->arena, release_json, rows[i].notes)) rows = NULL;
+    }
+    *ret = rows;
+    *ret_count = rows ? found.count : 0;
+    return ok && (rows || error_set(err, &problem_unavailable, "No memory."));
+}
+
+// One line there, one line back. What a taker before has refused is not sent on.
+static bool ask(struct sender *sender, int taker, struct sent *rows, int count, struct error *err)
+{
+    const char *service = sender->sending->collection->takers[taker];
+    struct child *child = &sender->children[taker];
+    struct text_buffer line = text_buffer(sender->arena);
+    text_printf(&line, "{\"collection\":\"%s\",\"rows\":[", sender->sending->collection->name);
+    const char *separator = "";
+    for (int i = 0; i < count; i++) {
+        if (rows[i].outcome == OUTCOME_QUARANTINED) continue;
+        text_add(&line, separator);
+        text_add(&line, rows[i].content);
+        separator = ",";
+    }
+    text_add(&line, "]}");
+    char *text = text_take(&line);
+    for (char *at = text; at && *at; at++) if (*at == '\n' || *at == '\r') *at = ' '; // inside strings a line break is \n
+    if (!text || fprintf(child->in, "%s\n", text) < 0 || fflush(child->in) != 0)
+        return error_set(err, &problem_unavailable, "%s import stopped taking rows; see its message above, then import again.", service);
+    char *answer = NULL;
+    size_t capacity = 0;
+    ssize_t length = getline(&answer, &capacity, child->out);
+    CLEANUP(json_release) json_t *parsed = length > 0 ? json_parse(answer, (size_t)length, err) : NULL;
+    free(answer);
+    const json_t *results = json_object_get(parsed, "results");
+    if (json_is_array(results)) return take_answer(sender, service, results, rows, count, err);
+    const char *said = json_member_text(parsed, "error");
+    return error_set(err, &problem_unavailable, "%s import gave no answer to a batch of %s: %s", service, sender->sending->collection->name,
+                     said ? said : "see its message above, then import again.");
+}
+
+static bool take_answer(struct sender *sender, const char *service, const json_t *results, struct sent *rows, int count, struct error *err)
+{
+    size_t place = 0;
+    for (int i = 0; i < count; i++) {
+        if (rows[i].outcome == OUTCOME_QUARANTINED) continue;
+        const json_t *result = json_array_get(results, place++);
+        const char *outcome = json_member_text(result, "outcome");
+        if (!outcome) break;
+        if (text_equal(outcome, "quarantined")) rows[i].outcome = OUTCOME_QUARANTINED;
+        else if (!text_equal(outcome, "unchanged")) rows[i].outcome = OUTCOME_IMPORTED;
+        if (json_array_size(json_object_get(result, "notes"))) json_array_extend(rows[i].notes, json_object_get(result, "notes"));
+    }
+    (void)sender;
+    return place == json_array_size(results) || error_set(err, &problem_unavailable, "%s import lost count of its rows; import again.", service);
+}
+
+static bool keep_findings(struct sender *sender, const struct sent *rows, int count, struct error *err)
+{
+    const char **keys = arena_alloc(sender->arena, 3 * ((size_t)count + 1) * sizeof(const char *));
+    if (!keys) return error_set(err, &problem_unavailable, "No memory.");
+    const char **kept_back = keys + count, **notes = kept_back + count;
+    size_t found = 0;
+    for (int i = 0; i < count; i++) {
+        if (rows[i].outcome != OUTCOME_QUARANTINED && !json_array_size(rows[i].notes)) continue;
+        keys[found] = rows[i].key;
+        kept_back[found] = rows[i].outcome == OUTCOME_QUARANTINED ? "t" : "f";
+        notes[found++] = json_text(sender->arena, rows[i].notes);
+    }
+    if (!found) return true;
+    const struct sending *sending = sender->sending;
+    struct db db;
+    db_begin(&db, sending->import->pool, DB_WRITE, sender->arena);
+    bool ok = db_exec(&db, &SQL_import_found,
+                      DB_IN(DB_TEXT(sending->collection->name), DB_INT(sending->import->run), DB_TEXT(db_array(sender->arena, keys, found)),
+                            DB_TEXT(db_array(sender->arena, kept_back, found)), DB_TEXT(db_array(sender->arena, notes, found))), NULL, err) &&
+              db_commit(&db, err);
     db_end(&db);
     return ok;
 }

@@ -112,20 +112,20 @@ static const char *database_url(const struct stack *stack, const char *service)
     return name ? stack_setting(stack, name) : NULL;
 }
 
-struct db_pool *stack_database(const struct stack *stack, const char *service, const struct sql *const *statements,
-                               struct error *err)
+struct db_pool *stack_database(const struct stack *stack, const char *service, int connections,
+                               const struct sql *const *statements, struct error *err)
 {
     const char *url = database_url(stack, service);
-    if (!url) {
+    const struct sql *const **lists = arena_alloc(stack->arena, 3 * sizeof(const struct sql *const *)); // outlives the pool
+    if (!url || !lists) {
         error_set(err, &problem_unavailable, "The database of %s is not known: start the stack, or set DATABASE_URL_… in the environment.", service);
         return NULL;
     }
-    const struct sql *const *const lists[] = {kit_statements, statements, NULL};
-    return db_pool_open(&(struct db_pool_config){.url = url, .application_name = "dcctl", .connections = 1,
+    lists[0] = kit_statements;
+    lists[1] = statements;
+    return db_pool_open(&(struct db_pool_config){.url = url, .application_name = "dcctl", .connections = connections,
                                                  .acquire_timeout_ms = 5000, .statement_timeout_ms = 600000,
-                                                 .connect_timeout_s = 5,
-                                                 .statements = statements ? lists : (const struct sql *const *const[]){kit_statements, NULL}},
-                        err);
+                                                 .connect_timeout_s = 5, .statements = lists}, err);
 }
 
 bool child_start(const struct stack *stack, const char *service, const char *const *arguments, bool with_pipes,

@@ -1,38 +1,81 @@
 -- What was read from legacy files: kept as given, so that nothing is dropped and a fixed row can come again.
 
-CREATE TABLE import_rows (
-    collection text        NOT NULL,
-    row_key    text        NOT NULL,
-    ordinal    bigint      NOT NULL,
-    id         text,
-    raw        text        NOT NULL,
-    content    jsonb,
-    state      text        NOT NULL DEFAULT 'read'
-               CHECK (state IN ('read', 'imported', 'repaired', 'unchanged', 'waiting', 'quarantined')),
-    notes      text[]      NOT NULL DEFAULT '{}',
-    written    boolean     NOT NULL DEFAULT false,
-    changed_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (collection, row_key),
-    CHECK (content IS NOT NULL OR state = 'quarantined')
+CREATE TABLE import_runs (
+    run        integer     GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    file       text        NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX import_rows_todo ON import_rows (collection, ordinal) WHERE state = 'read';
-CREATE INDEX import_rows_profile ON import_rows ((content ->> 'profile_id')) WHERE collection = 'housegirl_profiles';
-CREATE INDEX import_rows_user ON import_rows ((content ->> 'user_id')) WHERE collection = 'profiles';
-COMMENT ON TABLE import_rows IS 'Rows of legacy db.json files and what became of them.';
-COMMENT ON COLUMN import_rows.collection IS 'Member of the file it stood in.';
-COMMENT ON COLUMN import_rows.row_key IS 'The row''s id where it has a usable one that is the first of its kind, else its place in the file.';
-COMMENT ON COLUMN import_rows.ordinal IS 'Place in its collection, from 1, in the file read last.';
-COMMENT ON COLUMN import_rows.id IS 'Its id, as given.';
-COMMENT ON COLUMN import_rows.raw IS 'The row as given; bytes that are no text are escaped as \xNN.';
-COMMENT ON COLUMN import_rows.content IS 'The row after repairs of references; null when it could not be parsed.';
-COMMENT ON COLUMN import_rows.state IS 'read: in work; imported, repaired, unchanged: in its service; waiting: checked, for a service to come; quarantined: kept here, see notes.';
-COMMENT ON COLUMN import_rows.notes IS 'What was repaired and why, or why it is quarantined.';
-COMMENT ON COLUMN import_rows.written IS 'While in work: a service has written something new for it.';
-COMMENT ON COLUMN import_rows.changed_at IS 'When its state changed last.';
+COMMENT ON TABLE import_runs IS 'Each time a file was read.';
+COMMENT ON COLUMN import_runs.run IS 'Number of the run.';
+COMMENT ON COLUMN import_runs.file IS 'Name of the file, without its folder.';
+COMMENT ON COLUMN import_runs.started_at IS 'When.';
 
--- True where a row of collection with this id is in its service, or waits for it.
-CREATE FUNCTION import_has(wanted_collection text, wanted_id text) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (SELECT FROM import_rows
-                    WHERE collection = wanted_collection AND row_key = wanted_id
-                      AND state IN ('imported', 'repaired', 'unchanged', 'waiting'))
-$$;
+CREATE UNLOGGED TABLE import_incoming (
+    ordinal bigint NOT NULL,
+    id      text,
+    raw     text   NOT NULL,
+    problem text
+);
+COMMENT ON TABLE import_incoming IS 'The collection that is being read; one run at a time fills it.';
+COMMENT ON COLUMN import_incoming.ordinal IS 'Place in its collection, from 1.';
+COMMENT ON COLUMN import_incoming.id IS 'Its id, as given.';
+COMMENT ON COLUMN import_incoming.raw IS 'The row as given; bytes that are no text are escaped as \xNN.';
+COMMENT ON COLUMN import_incoming.problem IS 'Why it cannot be taken; null when it can.';
+
+CREATE TABLE import_rows (
+    collection text    NOT NULL,
+    row_key    text    NOT NULL,
+    run        integer NOT NULL,
+    ordinal    bigint  NOT NULL,
+    content    json    NOT NULL,
+    PRIMARY KEY (collection, row_key)
+);
+CREATE INDEX import_rows_run ON import_rows (collection, run, ordinal);
+COMMENT ON TABLE import_rows IS 'Rows that were taken: they are in their services, or wait for a service to come.';
+COMMENT ON COLUMN import_rows.collection IS 'Member of the file it stood in.';
+COMMENT ON COLUMN import_rows.row_key IS 'The row''s id.';
+COMMENT ON COLUMN import_rows.run IS 'The run that read it last.';
+COMMENT ON COLUMN import_rows.ordinal IS 'Place in its collection in that file.';
+COMMENT ON COLUMN import_rows.content IS 'The row after repairs of references.';
+
+CREATE TABLE import_findings (
+    collection text    NOT NULL,
+    row_key    text    NOT NULL,
+    run        integer NOT NULL,
+    ordinal    bigint  NOT NULL,
+    state      text    NOT NULL CHECK (state IN ('repaired', 'quarantined')),
+    notes      text[]  NOT NULL,
+    raw        text,
+    PRIMARY KEY (collection, row_key),
+    CHECK ((raw IS NOT NULL) = (state = 'quarantined'))
+);
+COMMENT ON TABLE import_findings IS 'What was found wrong with rows: repaired ones are in import_rows, quarantined ones are here alone.';
+COMMENT ON COLUMN import_findings.collection IS 'Member of the file it stood in.';
+COMMENT ON COLUMN import_findings.row_key IS 'The row''s id, or # and its place where it has no usable one.';
+COMMENT ON COLUMN import_findings.run IS 'The run that found it.';
+COMMENT ON COLUMN import_findings.ordinal IS 'Place in its collection in that file.';
+COMMENT ON COLUMN import_findings.state IS 'repaired: taken after a repair; quarantined: kept here, and taken by a later run once it is right.';
+COMMENT ON COLUMN import_findings.notes IS 'What was repaired and why, or why it is quarantined.';
+COMMENT ON COLUMN import_findings.raw IS 'The quarantined row as given.';
+
+CREATE TABLE import_collections (
+    collection  text    PRIMARY KEY,
+    run         integer NOT NULL,
+    place       integer NOT NULL,
+    read        bigint  NOT NULL,
+    imported    bigint  NOT NULL DEFAULT 0,
+    repaired    bigint  NOT NULL DEFAULT 0,
+    unchanged   bigint  NOT NULL DEFAULT 0,
+    waiting     bigint  NOT NULL DEFAULT 0,
+    quarantined bigint  NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE import_collections IS 'What became of each collection in the last run that held it.';
+COMMENT ON COLUMN import_collections.collection IS 'Member of the file.';
+COMMENT ON COLUMN import_collections.run IS 'That run.';
+COMMENT ON COLUMN import_collections.place IS 'Order in the report.';
+COMMENT ON COLUMN import_collections.read IS 'Rows in the file.';
+COMMENT ON COLUMN import_collections.imported IS 'Rows that are new in their service.';
+COMMENT ON COLUMN import_collections.repaired IS 'How many of the rows taken were repaired.';
+COMMENT ON COLUMN import_collections.unchanged IS 'Rows their service had before.';
+COMMENT ON COLUMN import_collections.waiting IS 'Rows that are checked and wait for a service to come.';
+COMMENT ON COLUMN import_collections.quarantined IS 'Rows that are kept back.';

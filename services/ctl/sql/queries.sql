@@ -1,128 +1,181 @@
 -- Statements of the import. Named blocks: see shared/kit/sql_embed.awk.
 
--- name: import_stage
--- A batch of rows as read. A row seen before comes again as new work; its old notes go.
-INSERT INTO import_rows AS kept (collection, row_key, ordinal, id, raw, content, state, notes)
-SELECT $1, r.row_key, r.ordinal, r.id, r.raw, r.content,
-       CASE WHEN r.problem IS NULL THEN 'read' ELSE 'quarantined' END,
-       CASE WHEN r.problem IS NULL THEN '{}' ELSE ARRAY[r.problem] END
-  FROM json_to_recordset($2::json)
-       AS r(row_key text, ordinal bigint, id text, raw text, content jsonb, problem text)
-ON CONFLICT (collection, row_key) DO UPDATE
-   SET ordinal = excluded.ordinal, raw = excluded.raw, content = excluded.content, state = excluded.state,
-       notes = excluded.notes, written = false, changed_at = now();
+-- name: import_lock
+-- One import at a time; held by the connection.
+SELECT pg_try_advisory_lock(hashtext('import'));
 
--- name: import_collection_forget
--- The rows of a collection that had no usable id are keyed by place: those of an earlier file go.
-DELETE FROM import_rows WHERE collection = $1 AND row_key LIKE '#%';
+-- name: import_run_start
+INSERT INTO import_runs (file) VALUES ($1) RETURNING run;
+
+-- reading
+
+-- name: import_incoming_clear
+TRUNCATE import_incoming;
+
+-- name: import_incoming_add
+-- A batch of rows: places, ids, rows, problems.
+INSERT INTO import_incoming (ordinal, id, raw, problem)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]);
+
+-- name: import_collection_start
+-- $1 collection, $2 run, $3 its place in the report. What an earlier file's rows without a usable id were is forgotten.
+WITH counted AS (
+    INSERT INTO import_collections AS kept (collection, run, place, read)
+    SELECT $1, $2, $3, count(*) FROM import_incoming
+    ON CONFLICT (collection) DO UPDATE
+       SET run = excluded.run, place = excluded.place, read = excluded.read,
+           imported = 0, repaired = 0, unchanged = 0, waiting = 0, quarantined = 0
+)
+DELETE FROM import_findings AS f
+ WHERE collection = $1 AND (row_key LIKE '#%' OR EXISTS (SELECT FROM import_incoming AS i WHERE i.id = f.row_key));
+
+-- name: import_collection_take
+-- $1 collection, $2 run. The first row with an id is taken, all others are quarantined.
+WITH numbered AS (
+    SELECT *, CASE WHEN problem IS NULL THEN row_number() OVER (PARTITION BY id, problem IS NULL ORDER BY ordinal) END AS nth FROM import_incoming
+), quarantined AS (
+    INSERT INTO import_findings (collection, row_key, run, ordinal, state, notes, raw)
+    SELECT $1, '#' || ordinal, $2, ordinal, 'quarantined', ARRAY[coalesce(problem, 'another row of the collection has the same id')], raw
+      FROM numbered WHERE nth IS DISTINCT FROM 1
+)
+INSERT INTO import_rows AS kept (collection, row_key, run, ordinal, content)
+SELECT $1, id, $2, ordinal, raw::json FROM numbered WHERE nth = 1
+ON CONFLICT (collection, row_key) DO UPDATE SET run = excluded.run, ordinal = excluded.ordinal, content = excluded.content;
+
+-- references
+
+-- name: import_member_rename
+-- $1 collection, $2 run: another name that real files use for a member ($3): purchaser_id for user_id ($4).
+WITH renamed AS (
+    UPDATE import_rows
+       SET content = ((content::jsonb - $3::text) || jsonb_build_object($4::text, content -> $3))::json
+     WHERE collection = $1 AND run = $2 AND content ->> $3 <> '' AND coalesce(content ->> $4, '') = ''
+    RETURNING collection, row_key, run, ordinal
+)
+INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes)
+SELECT collection, row_key, run, ordinal, 'repaired', ARRAY[format('%s taken as %s', $3, $4)] FROM renamed
+ON CONFLICT (collection, row_key) DO UPDATE SET notes = f.notes || excluded.notes;
 
 -- name: import_reference_profile
--- $1 holds a profiles id where the id of one of her rows in $3 is meant: the row it must be is taken.
-UPDATE import_rows AS r
-   SET content = jsonb_set(content, ARRAY[$2::text], to_jsonb(w.row_key)),
-       notes = notes || format('%s was the profiles id %s, taken as %s %s', $2, content ->> $2, $3, w.row_key)
-  FROM (SELECT content ->> 'profile_id' AS profile_id, min(row_key) AS row_key
-          FROM import_rows
-         WHERE collection = $3 AND state <> 'quarantined'
-         GROUP BY 1 HAVING count(*) = 1) AS w
- WHERE r.collection = $1 AND r.state = 'read' AND w.profile_id = r.content ->> $2
-   AND NOT import_has($3, r.content ->> $2);
+-- $3 of $1 holds a profiles id where the id of one of her rows in $4 is meant: the row it must be is taken.
+WITH of_profile AS (
+    SELECT content ->> 'profile_id' AS profile_id, min(row_key) AS row_key FROM import_rows WHERE collection = $4 GROUP BY 1 HAVING count(*) = 1
+), meant AS (
+    SELECT r.row_key, r.content ->> $3 AS given, w.row_key AS target
+      FROM import_rows AS r JOIN of_profile AS w ON w.profile_id = r.content ->> $3
+     WHERE r.collection = $1 AND r.run = $2
+       AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $4 AND t.row_key = r.content ->> $3)
+), repaired AS (
+    UPDATE import_rows AS r SET content = jsonb_set(content::jsonb, ARRAY[$3::text], to_jsonb(m.target))::json
+      FROM meant AS m WHERE r.collection = $1 AND r.row_key = m.row_key
+    RETURNING r.collection, r.row_key, r.run, r.ordinal, m.given, m.target
+)
+INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes)
+SELECT collection, row_key, run, ordinal, 'repaired', ARRAY[format('%s was the profiles id %s, taken as %s %s', $3, given, $4, target)] FROM repaired
+ON CONFLICT (collection, row_key) DO UPDATE SET notes = f.notes || excluded.notes;
 
 -- name: import_reference_user
 -- A profiles id where a user id is meant: that profile's user is taken.
-UPDATE import_rows AS r
-   SET content = jsonb_set(r.content, ARRAY[$2::text], p.content -> 'user_id'),
-       notes = r.notes || format('%s was the profiles id %s, taken as its user %s', $2, r.content ->> $2, p.content ->> 'user_id')
-  FROM import_rows AS p
- WHERE r.collection = $1 AND r.state = 'read' AND p.collection = 'profiles' AND p.row_key = r.content ->> $2
-   AND NOT EXISTS (SELECT FROM import_rows u WHERE u.collection = 'profiles' AND u.content ->> 'user_id' = r.content ->> $2);
+WITH meant AS (
+    SELECT r.row_key, r.content ->> $3 AS given, p.content ->> 'user_id' AS target
+      FROM import_rows AS r JOIN import_rows AS p ON p.collection = 'profiles' AND p.row_key = r.content ->> $3
+     WHERE r.collection = $1 AND r.run = $2
+       AND NOT EXISTS (SELECT FROM import_rows AS u WHERE u.collection = 'profiles' AND u.content ->> 'user_id' = r.content ->> $3)
+), repaired AS (
+    UPDATE import_rows AS r SET content = jsonb_set(content::jsonb, ARRAY[$3::text], to_jsonb(m.target))::json
+      FROM meant AS m WHERE r.collection = $1 AND r.row_key = m.row_key
+    RETURNING r.collection, r.row_key, r.run, r.ordinal, m.given, m.target
+)
+INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes)
+SELECT collection, row_key, run, ordinal, 'repaired', ARRAY[format('%s was the profiles id %s, taken as its user %s', $3, given, target)] FROM repaired
+ON CONFLICT (collection, row_key) DO UPDATE SET notes = f.notes || excluded.notes;
 
 -- name: import_reference_check
--- Rows whose reference $2 leads to no row of $3 (or to one that is quarantined) are quarantined, with the reason.
-UPDATE import_rows AS r
-   SET state = 'quarantined', changed_at = now(),
-       notes = notes || CASE
-           WHEN coalesce(content ->> $2, '') = '' THEN format('%s is missing', $2)
-           WHEN EXISTS (SELECT FROM import_rows q WHERE q.collection = $3 AND q.row_key = r.content ->> $2)
-                THEN format('%s leads to %s %s, which is quarantined itself', $2, $3, left(content ->> $2, 64))
-           ELSE format('%s leads to %s %s, which is not there', $2, $3, left(content ->> $2, 64)) END
- WHERE collection = $1 AND state = 'read'
-   AND NOT ($4::boolean AND coalesce(content ->> $2, '') = '')
-   AND NOT import_has($3, coalesce(content ->> $2, ''));
+-- Rows whose reference $3 leads to no row of $4 are quarantined, with the reason. $5: an empty reference is fine.
+WITH lost AS (
+    DELETE FROM import_rows AS r
+     WHERE collection = $1 AND run = $2 AND NOT ($5::boolean AND coalesce(content ->> $3, '') = '')
+       AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $4 AND t.row_key = r.content ->> $3)
+    RETURNING *
+)
+INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes, raw)
+SELECT l.collection, l.row_key, l.run, l.ordinal, 'quarantined',
+       ARRAY[CASE WHEN coalesce(l.content ->> $3, '') = '' THEN format('%s is missing', $3)
+                  WHEN t.row_key IS NOT NULL THEN format('%s leads to %s %s, which is quarantined itself', $3, $4, left(l.content ->> $3, 64))
+                  ELSE format('%s leads to %s %s, which is not there', $3, $4, left(l.content ->> $3, 64)) END], l.content::text
+  FROM lost AS l LEFT JOIN import_findings AS t ON t.collection = $4 AND t.row_key = l.content ->> $3 AND t.state = 'quarantined'
+ON CONFLICT (collection, row_key) DO UPDATE SET state = 'quarantined', notes = f.notes || excluded.notes, raw = excluded.raw;
 
 -- name: import_reference_check_user
 -- The same for a reference to a user: users stand in the profiles collection.
-UPDATE import_rows AS r
-   SET state = 'quarantined', changed_at = now(),
-       notes = notes || CASE WHEN coalesce(content ->> $2, '') = '' THEN format('%s is missing', $2)
-                             ELSE format('%s leads to user %s, who is not there', $2, left(content ->> $2, 64)) END
- WHERE collection = $1 AND state = 'read'
-   AND NOT EXISTS (SELECT FROM import_rows p
-                    WHERE p.collection = 'profiles' AND p.content ->> 'user_id' = r.content ->> $2
-                      AND p.state IN ('imported', 'repaired', 'unchanged'));
+WITH lost AS (
+    DELETE FROM import_rows AS r
+     WHERE collection = $1 AND run = $2
+       AND NOT EXISTS (SELECT FROM import_rows AS p WHERE p.collection = 'profiles' AND p.content ->> 'user_id' = r.content ->> $3)
+    RETURNING *
+)
+INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes, raw)
+SELECT l.collection, l.row_key, l.run, l.ordinal, 'quarantined',
+       ARRAY[CASE WHEN coalesce(l.content ->> $3, '') = '' THEN format('%s is missing', $3)
+                  ELSE format('%s leads to user %s, who is not there', $3, left(l.content ->> $3, 64)) END], l.content::text
+  FROM lost AS l
+ON CONFLICT (collection, row_key) DO UPDATE SET state = 'quarantined', notes = f.notes || excluded.notes, raw = excluded.raw;
 
--- name: import_member_rename
--- Another name that real files use for a member: purchaser_id for user_id.
-UPDATE import_rows
-   SET content = (content - $2::text) || jsonb_build_object($3::text, content -> $2),
-       notes = notes || format('%s taken as %s', $2, $3)
- WHERE collection = $1 AND state = 'read' AND content ? $2 AND coalesce(content ->> $3, '') = '';
+-- sending
+
+-- name: import_last
+-- The last place of a collection in this run.
+SELECT coalesce(max(ordinal), 0) FROM import_rows WHERE collection = $1 AND run = $2;
 
 -- name: import_batch
--- The next rows of a collection that wait to be sent, in order.
-SELECT coalesce(json_agg(b.content ORDER BY b.ordinal), '[]'), count(*), coalesce(max(b.ordinal), 0),
-       coalesce(json_agg(b.row_key ORDER BY b.ordinal), '[]')
-  FROM (SELECT ordinal, row_key, content FROM import_rows
-         WHERE collection = $1 AND state = 'read' AND ordinal > $2
-         ORDER BY ordinal LIMIT $3) AS b;
+-- Rows of the places $3 (not included) to $4, in order.
+SELECT row_key, content FROM import_rows WHERE collection = $1 AND run = $2 AND ordinal > $3 AND ordinal <= $4 ORDER BY ordinal;
 
--- name: import_outcomes
--- What a service said of a batch, in the order sent. With $4 another service takes the same rows after it: good rows stay in
--- work, and `written` keeps in mind that something was new.
-UPDATE import_rows AS r
-   SET state = CASE WHEN o.outcome = 'quarantined' THEN 'quarantined'
-                    WHEN $4::boolean THEN 'read'
-                    WHEN o.outcome = 'unchanged' AND NOT r.written THEN 'unchanged'
-                    WHEN cardinality(r.notes || o.notes) > 0 THEN 'repaired'
-                    ELSE 'imported' END,
-       written = $4::boolean AND o.outcome IN ('imported', 'repaired'),
-       notes = r.notes || o.notes,
-       changed_at = now()
-  FROM (SELECT k.row_key, s.value ->> 'outcome' AS outcome,
-               ARRAY(SELECT jsonb_array_elements_text(coalesce(s.value -> 'notes', '[]'))) AS notes
-          FROM jsonb_array_elements_text($2::jsonb) WITH ORDINALITY AS k(row_key, place)
-          JOIN jsonb_array_elements($3::jsonb) WITH ORDINALITY AS s(value, place) USING (place)) AS o
- WHERE r.collection = $1 AND r.row_key = o.row_key;
+-- name: import_found
+-- What services said of rows: ids, whether quarantined, and notes as JSON. What they quarantine leaves import_rows.
+WITH said AS (
+    SELECT row_key, is_quarantined, ARRAY(SELECT json_array_elements_text(notes::json)) AS notes
+      FROM unnest($3::text[], $4::boolean[], $5::text[]) AS s(row_key, is_quarantined, notes)
+), gone AS (
+    DELETE FROM import_rows AS r USING said AS s WHERE r.collection = $1 AND r.row_key = s.row_key AND s.is_quarantined
+    RETURNING r.row_key, r.ordinal, r.content
+)
+INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes, raw)
+SELECT $1, s.row_key, $2, coalesce(g.ordinal, r.ordinal), CASE WHEN s.is_quarantined THEN 'quarantined' ELSE 'repaired' END, s.notes, g.content::text
+  FROM said AS s LEFT JOIN gone AS g USING (row_key) LEFT JOIN import_rows AS r ON r.collection = $1 AND r.row_key = s.row_key
+ON CONFLICT (collection, row_key) DO UPDATE SET state = excluded.state, notes = f.notes || excluded.notes, raw = excluded.raw;
 
--- name: import_wait
--- What is checked and waits for its service.
-UPDATE import_rows SET state = 'waiting', changed_at = now() WHERE collection = $1 AND state = 'read';
+-- name: import_collection_end
+-- $3 rows that are new in their service, $4 rows it had before; $5: no service takes them yet, so they wait.
+UPDATE import_collections AS c
+   SET imported = $3, unchanged = $4, repaired = f.repaired, quarantined = f.quarantined,
+       waiting = CASE WHEN $5::boolean THEN c.read - f.quarantined ELSE 0 END
+  FROM (SELECT count(*) FILTER (WHERE state = 'repaired') AS repaired, count(*) FILTER (WHERE state = 'quarantined') AS quarantined
+          FROM import_findings WHERE collection = $1 AND run = $2) AS f
+ WHERE c.collection = $1 AND c.run = $2;
+
+-- the report
 
 -- name: import_counts
-SELECT count(*), count(*) FILTER (WHERE state = 'imported'), count(*) FILTER (WHERE state = 'repaired'),
-       count(*) FILTER (WHERE state = 'unchanged'), count(*) FILTER (WHERE state = 'waiting'),
-       count(*) FILTER (WHERE state = 'quarantined')
-  FROM import_rows WHERE collection = $1;
-
--- name: import_collections
-SELECT DISTINCT collection FROM import_rows ORDER BY 1;
+SELECT collection, read, imported, repaired, unchanged, waiting, quarantined FROM import_collections
+ WHERE $1::text IS NULL OR collection = $1 ORDER BY place, collection;
 
 -- name: import_reasons
--- Why rows were repaired or quarantined: alike reasons (numbers and ids cut out) together, with a few examples.
-SELECT state, kind, count(*), array_to_string((array_agg(row_key ORDER BY ordinal))[1:3], ', ')
-  FROM (SELECT state, row_key, ordinal,
-               regexp_replace(note, '(profiles id|user|taken as|leads to \w+|[a-z_]+_profiles) [^ ,]+', '\1 …', 'g') AS kind
-          FROM import_rows, unnest(notes) AS note
-         WHERE collection = $1 AND state IN ('repaired', 'waiting', 'quarantined')) AS n
- GROUP BY state, kind ORDER BY state, count(*) DESC, kind;
+-- Why rows were repaired or quarantined: alike reasons (ids cut out) together, with a few examples.
+SELECT collection, state, kind, count(*), array_to_string((array_agg(row_key ORDER BY ordinal))[1:3], ', ')
+  FROM (SELECT f.collection, state, row_key, ordinal,
+               regexp_replace(note, '(profiles id|user|taken as [a-z_]+s|leads to \w+) [^ ,]+', '\1 …', 'g') AS kind
+          FROM import_findings AS f JOIN import_collections AS c USING (collection, run), unnest(notes) AS note
+         WHERE $1::text IS NULL OR collection = $1) AS n
+ GROUP BY collection, state, kind ORDER BY collection, state, count(*) DESC, kind;
 
 -- name: import_dangling
--- After all: imported rows of $1 whose reference $2 leads to no good row of $3. None, or a bug.
-SELECT count(*) FROM import_rows r
- WHERE collection = $1 AND state IN ('imported', 'repaired', 'unchanged', 'waiting')
-   AND coalesce(content ->> $2, '') <> '' AND NOT import_has($3, content ->> $2);
+-- After all: taken rows of $1 whose reference $2 leads to no taken row of $3. None, or a bug.
+SELECT count(*) FROM import_rows AS r
+ WHERE collection = $1 AND coalesce(content ->> $2, '') <> ''
+   AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $3 AND t.row_key = r.content ->> $2);
 
 -- name: import_quarantine
 SELECT coalesce(json_agg(json_build_object('collection', collection, 'row', row_key, 'reasons', notes, 'raw', raw)
                          ORDER BY collection, ordinal), '[]')
-  FROM import_rows WHERE state = 'quarantined' AND ($1::text IS NULL OR collection = $1);
+  FROM import_findings WHERE state = 'quarantined' AND ($1::text IS NULL OR collection = $1);
