@@ -3,7 +3,7 @@
 # "N passed, N failed". `tests/run.sh unit` or `… e2e/import` runs only what the word matches.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-export BUILD=$PWD/build/asan RUN_DIR=$PWD/.run-test BORROWED=$PWD/build/borrowed PORT=0 SKIP_DEMO=yes SKIP_BUILD=yes
+export SANITIZE=address BUILD=$PWD/build/asan RUN_DIR=$PWD/.run-test BORROWED=$PWD/build/borrowed PORT=0 SKIP_DEMO=yes SKIP_BUILD=yes
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0
 . tests/settings.sh
@@ -13,7 +13,7 @@ main() {
     local only=${1:-}
     trap 'docker/local/stack.sh stop >/dev/null 2>&1' EXIT
     docker/local/install.sh test || exit 1
-    make -j2 --no-print-directory SANITIZE=address BUILD="$BUILD" all tests-all || exit 1
+    make -j2 --no-print-directory BUILD="$BUILD" all tests-all || exit 1
     case $only in
         '') checks ;;
     esac
