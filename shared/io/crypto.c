@@ -96,6 +96,15 @@ char *crypto_base64url(struct arena *arena, const void *bytes, size_t length)
     return out;
 }
 
+char *crypto_base64(struct arena *arena, const void *bytes, size_t length)
+{
+    char *out = arena_alloc(arena, (length + 2) / 3 * 4 + 1);
+    if (out != NULL) {
+        EVP_EncodeBlock((unsigned char *)out, bytes, (int)length);
+    }
+    return out;
+}
+
 static int base64url_value(char letter)
 {
     if (letter >= 'A' && letter <= 'Z') {

@@ -20,6 +20,8 @@ void crypto_hmac_sha256_hex(const void *key, size_t key_length, const void *byte
 // Compares in time that depends on the length of `given` only. NULL never equals.
 bool crypto_equal(const char *expected, const char *given);
 char *crypto_base64url(struct arena *arena, const void *bytes, size_t length);
+// RFC 4648 §4: the usual alphabet, padded.
+char *crypto_base64(struct arena *arena, const void *bytes, size_t length);
 // Decodes; false when malformed. *ret is NUL-terminated as a convenience.
 bool crypto_base64url_decode(struct arena *arena, const char *text, void **ret, size_t *ret_length);
 

@@ -15,7 +15,7 @@
 #define PARAMETERS_MAX 48
 #define ATTEMPTS_MAX 5
 // The server ends a statement itself; this much later we stop believing that it will.
-#define ANSWER_GRACE_MS 3000
+#define ANSWER_GRACE_MS_DEFAULT 3000
 
 struct parameters {
     const char *values[PARAMETERS_MAX];
@@ -359,8 +359,9 @@ static bool no_memory(struct error *err)
 
 static int timeout_ms(const struct db *db)
 {
-    int limit_ms = db->pool->config.statement_timeout_ms;
-    return limit_ms > 0 ? limit_ms + ANSWER_GRACE_MS : 0;
+    const struct db_pool_config *config = &db->pool->config;
+    int grace_ms = config->answer_grace_ms ? config->answer_grace_ms : ANSWER_GRACE_MS_DEFAULT;
+    return config->statement_timeout_ms > 0 ? config->statement_timeout_ms + grace_ms : 0;
 }
 
 static void release_result(void *result)

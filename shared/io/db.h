@@ -44,6 +44,7 @@ struct db_pool_config {
     int connections;
     int acquire_timeout_ms;
     int statement_timeout_ms;
+    int answer_grace_ms;    // how long after statement_timeout_ms we stop believing that the server ends it itself; 0: 3 s
     int connect_timeout_s;
     // NULL-terminated list of NULL-terminated lists, which must outlive the pool; may be NULL.
     const struct sql *const *const *statements;

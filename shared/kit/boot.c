@@ -34,6 +34,8 @@ static bool start_inbox(struct app *app, struct error *err);
 static void stop_inbox(struct app *app);
 static bool start_jobs(struct app *app, struct error *err);
 static void stop_jobs(struct app *app);
+static bool start_workers(struct app *app, struct error *err);
+static void stop_workers(struct app *app);
 static bool start_http(struct app *app, struct error *err);
 static void stop_http(struct app *app);
 
@@ -53,6 +55,7 @@ static const struct step {
     {"relay", start_relay, stop_relay},              // before and after whatever writes to the outbox
     {"inbox", start_inbox, stop_inbox},              // finishes its batch at the stop
     {"jobs", start_jobs, stop_jobs},
+    {"workers", start_workers, stop_workers},
     {"http", start_http, stop_http},                 // last: a request finds everything, at the stop too
     // clang-format on
 };
@@ -252,6 +255,18 @@ static void stop_jobs(struct app *app)
 {
     jobs_stop(app->jobs);
     app->jobs = NULL;
+}
+
+static bool start_workers(struct app *app, struct error *err)
+{
+    app->workers = workers_start(app, err);
+    return app->workers != NULL;
+}
+
+static void stop_workers(struct app *app)
+{
+    workers_stop(app->workers);
+    app->workers = NULL;
 }
 
 static void handle(void *state, const struct http_request *request, struct http_response *response)

@@ -186,6 +186,7 @@ static bool run_once(struct request *rq, struct response *rs, const struct route
     }
     db_end(&rq->db);
     if (!reads) relay_wake(rq->app->relay); // routes without our transaction may have made some themselves
+    if (ok && rs->wake) workers_wake(rq->app->workers, rs->wake);
     return ok;
 }
 

@@ -58,6 +58,42 @@ bool page_write(struct request *rq, struct response *rs, const char *member, con
     return true;
 }
 
+// Path and filters as one text: what a cursor belongs to.
+static const char *filters_text(struct request *rq, const struct db_values *filters)
+{
+    struct text_buffer out = text_buffer(rq->arena);
+    text_add(&out, rq->route->path);
+    for (int i = 0; i < filters->count; i++) {
+        const struct db_value *value = &filters->items[i];
+        text_add(&out, " ");
+        if (value->type == DB_VALUE_TEXT) text_add_json(&out, value->text);
+        else text_printf(&out, "%lld", (long long)value->integer);
+    }
+    return text_take(&out);
+}
+
+bool page_answer(struct request *rq, struct response *rs, int64_t page_number, int64_t per_page, const char *cursor,
+                 const struct page_list *list, struct error *err)
+{
+    struct page page;
+    struct db_value values[PAGE_FILTERS_MAX + 3];
+    const char *rows = NULL, *next_key = NULL, *filters = filters_text(rq, &list->filters);
+    int64_t total = -1;
+    int count = 0;
+    if (!filters) return error_set(err, &problem_unavailable, NULL);
+    if (!page_read(rq, page_number, per_page, cursor, filters, &page, err)) return false;
+    for (; count < list->filters.count && count < PAGE_FILTERS_MAX; count++) values[count] = list->filters.items[count];
+    values[count] = DB_TEXT(page.after ? page.after : list->before_first);
+    values[count + 1] = DB_INT(page.offset);
+    values[count + 2] = DB_INT(page.size);
+    if (db_row(&rq->db, list->list, (struct db_values){values, count + 3}, DB_OUT(DB_GET_TEXT(&rows), DB_GET_TEXT(&next_key)), err) == DB_FAILED)
+        return false;
+    values[count] = DB_INT(list->count_cap + 1);
+    if (!page.after && db_row(&rq->db, list->count, (struct db_values){values, count + 1}, DB_OUT(DB_GET_INT(&total)), err) == DB_FAILED) return false;
+    const bool more = total > list->count_cap;
+    return page_write(rq, rs, list->member, rows, &page, more ? list->count_cap : total, more, next_key, filters, err);
+}
+
 // A cursor is base64url(key) "." signature; only ours for the same filters is taken.
 static bool cursor_read(struct request *rq, const char *cursor, const char *filters, const char **ret_key)
 {

@@ -29,6 +29,20 @@ struct page {
 MUST_USE bool page_read(struct request *rq, int64_t page, int64_t per_page, const char *cursor, const char *filters,
                         struct page *ret, struct error *err);
 
+// A whole list in one call: its two statements take the filters as their first parameters. `list` takes three more (the sort
+// key to go on after or null, rows to skip, rows of a page) and answers the rows as a JSON array and the sort key of the last
+// row where more follow; `count` takes one more (where to stop) and answers how many there are.
+struct page_list {
+    const char *member;              // "purchases"
+    const struct sql *list, *count;
+    struct db_values filters;        // at most PAGE_FILTERS_MAX
+    int64_t count_cap;               // a longer total is said to be an estimate
+    const char *before_first;        // the key before the first row; NULL: the statement takes null
+};
+#define PAGE_FILTERS_MAX 12
+MUST_USE bool page_answer(struct request *rq, struct response *rs, int64_t page, int64_t per_page, const char *cursor,
+                          const struct page_list *list, struct error *err);
+
 // rows: the JSON array text built by PostgreSQL; next_key: the sort key of the last row when more
 // follow, else NULL. Writes {"<member>":rows,"pagination":{…}} and the Link header. With a cursor,
 // total may be -1 (unknown): it is then left null.

@@ -22,6 +22,7 @@
 #include "http_server.h"
 
 struct app;
+struct worker;
 
 enum user_type { USER_NONE, USER_EMPLOYER, USER_HOUSEGIRL, USER_AGENCY };
 const char *user_type_name(enum user_type type);              // "employer" …, NULL for USER_NONE
@@ -76,6 +77,7 @@ struct response {
     size_t header_count;
     const char *file;              // streamed instead of body
     bool no_etag;
+    const struct worker *wake;     // woken once the transaction is committed; or NULL
 };
 
 void response_header(struct response *rs, const char *name, const char *value);

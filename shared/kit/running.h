@@ -32,6 +32,10 @@ bool health_answer(struct app *app, const char *path, struct arena *arena, int *
 MUST_USE struct jobs *jobs_start(struct app *app, struct error *err);
 void jobs_stop(struct jobs *jobs); // waits for the one that runs; accepts NULL
 
+// The service's workers (workers.c).
+MUST_USE struct workers *workers_start(struct app *app, struct error *err);
+void workers_stop(struct workers *workers); // waits for the runs; accepts NULL
+
 // Start and stop in order (boot.c).
 MUST_USE bool boot_database(struct app *app, struct error *err);
 int boot_serve(struct app *app);

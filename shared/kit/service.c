@@ -80,7 +80,7 @@ static bool verb_find(const struct service *service, const char *name, struct ki
     }
     for (const struct verb *verb = service->verbs; verb && verb->name; verb++) {
         if (strcmp(verb->name, name) != 0) continue;
-        *ret = (struct kit_verb){*verb, NEEDS_DATABASE};
+        *ret = (struct kit_verb){*verb, verb->needs_nothing ? NEEDS_NOTHING : NEEDS_DATABASE};
         return true;
     }
     return false;

@@ -25,6 +25,7 @@ struct app;
 struct relay;
 struct inbox;
 struct broadcast;
+struct workers;
 
 // Work that recurs on one replica at a time (advisory lock by name). false is logged, never fatal.
 struct job {
@@ -32,6 +33,19 @@ struct job {
     int64_t interval_ms;
     bool (*run)(struct app *app, struct db *db, struct error *err);
 };
+
+// Work that many threads and replicas share: each run takes one thing for itself (FOR UPDATE SKIP LOCKED), does it without
+// holding a connection meanwhile, and records what became of it. *ret_worked false: there was nothing to do, and it rests
+// until it is woken or poll_ms have passed. false is logged and tried again after a while, never fatal. A run must end within
+// DC_STOP_TIMEOUT_MS.
+struct worker {
+    const char *name;
+    int threads;                 // of each replica
+    int64_t poll_ms;
+    bool (*run)(struct app *app, struct arena *arena, bool *ret_worked, struct error *err);
+};
+// Wakes one resting thread. From handlers, set rs->wake instead: the thread must find what is committed. Accepts NULL.
+void workers_wake(struct workers *workers, const struct worker *worker);
 
 // An event every replica must see, not one of the group (caches, revocations). No database; must
 // be cheap and cannot fail.
@@ -46,6 +60,7 @@ struct verb {
     const char *summary;
     // Runs with settings read and the database open (app->pool may be NULL where there is none).
     int (*run)(struct app *app, int argc, char **argv);
+    bool needs_nothing; // runs without settings and database
 };
 
 // Takes a batch of legacy rows of one collection inside one transaction. results gets one object per
@@ -75,6 +90,7 @@ struct service {
     const struct subscription *subscriptions;              // ends with {0}
     const struct broadcast_subscription *broadcasts;       // ends with {0}
     const struct job *jobs;                                // ends with {0}
+    const struct worker *workers;                          // ends with {0}
     const struct importer *importers;                      // ends with {0}; makes the verb import
     const struct verb *verbs;                              // ends with {0}
     bool (*start)(struct app *app, struct error *err);     // makes app->state, before listening
@@ -104,6 +120,7 @@ struct app {
     struct http_server *server;
     struct kit_metrics *kit_metrics;
     struct jobs *jobs;
+    struct workers *workers;
     struct health *health;
     atomic_bool stopping;
 };
