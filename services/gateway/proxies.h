@@ -3,11 +3,10 @@
 // ("10.0.0.0/8, 127.0.0.1, fd00::/8"). Immutable after the start.
 #pragma once
 
+#include "address.h"
 #include "arena.h"
 #include "error.h"
 #include "http_server.h"
-
-#define ADDRESS_SIZE 48
 
 struct proxies;
 // NULL with a cause naming the first entry that is neither address nor network.
