@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 into=$1
 : "${BUILD:=build}"
 mkdir -p "$into/openapi" "$into/events"
-for service in auth profiles gateway; do
+for service in auth profiles payments gateway; do
     "$BUILD/bin/$service" schema >"$into/openapi/$service.json"
     "$BUILD/bin/$service" events "$into/events"
 done

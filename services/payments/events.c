@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// What payments tells the others (by the statements of sql/queries.sql), and what it listens to.
+#include "agency_payment.h"
+#include "api.h"
+
+#define TYPE(name) "ke.domesticconnect." name ".v1"
+#define MUST(name_, type_, doc_) FIELD_OUT(name_, type_, .required = true, .doc = doc_)
+#define MUST_TEXT(name_, doc_) MUST(name_, FIELD_TEXT, doc_)
+#define MUST_TIME(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .required = true, .format = FORMAT_TIME, .doc = doc_)
+#define OR_NULL(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .required = true, .nullable = true, .doc = doc_)
+#define TIME_OR_NULL(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .required = true, .nullable = true, .format = FORMAT_TIME, .doc = doc_)
+
+FIELDS_OUT(package_event, MUST_TEXT("package_id", "Package."), MUST_TEXT("name", "For people."), MUST("price", FIELD_NUMBER, "KES."),
+           MUST("contacts_included", FIELD_INTEGER, "Credits."), MUST("is_active", FIELD_BOOLEAN, "On sale."), MUST_TIME("updated_at", "Last change."))
+FIELDS_OUT(purchase_event, MUST_TEXT("purchase_id", "Purchase."), MUST_TEXT("user_id", "Who buys."), MUST_TEXT("package_id", "What."),
+           MUST("amount", FIELD_NUMBER, "Price, KES."), MUST("amount_charged", FIELD_NUMBER, "Whole shillings asked for, KES."),
+           MUST("contacts_included", FIELD_INTEGER, "Credits it gives once paid."),
+           FIELD_OUT("status", FIELD_TEXT, .required = true, .choices = purchase_status_choices, .doc = "Its state after this event."),
+           OR_NULL("receipt", "M-Pesa's receipt."), OR_NULL("failure_reason", "Why it was not paid, for people."), MUST_TIME("purchase_date", "Asked for."),
+           TIME_OR_NULL("completed_at", "Paid."))
+FIELDS_OUT(unlock_event, MUST_TEXT("access_id", "Access."), MUST_TEXT("user_id", "Who may see the contact."), MUST_TEXT("worker_id", "Whose."),
+           MUST_TIME("unlocked_at", "When."))
+FIELDS_OUT(agency_payment_event, MUST_TEXT("agency_payment_id", "Payment."), OR_NULL("fee_id", "The fee that was asked for."), MUST_TEXT("agency_id", "Agency."),
+           OR_NULL("payer_user_id", "Who pays."), MUST_TEXT("payment_type", "subscription, membership, hiring or commission."), MUST("amount", FIELD_NUMBER, "KES."),
+           MUST("amount_charged", FIELD_NUMBER, "Whole shillings asked for, KES."),
+           FIELD_OUT("status", FIELD_TEXT, .required = true, .choices = purchase_status_choices, .doc = "Its state after this event."),
+           OR_NULL("receipt", "M-Pesa's receipt."), OR_NULL("failure_reason", "Why it was not paid, for people."), MUST_TIME("payment_date", "Asked for."),
+           TIME_OR_NULL("completed_at", "Paid."))
+FIELDS_OUT(refund_event, MUST_TEXT("refund_id", "Refund."), MUST_TEXT("subject_kind", "purchase or agency_payment."), MUST_TEXT("subject_id", "Which."),
+           MUST_TEXT("user_id", "Who paid."), MUST_TEXT("method", "reversal or b2c."), MUST("amount", FIELD_NUMBER, "KES."),
+           MUST("credits", FIELD_INTEGER, "Credits taken back."), MUST_TEXT("state", "Its state after this event."), OR_NULL("receipt", "M-Pesa's receipt of the refund."),
+           MUST_TIME("created_at", "Asked for."), TIME_OR_NULL("settled_at", "Settled."))
+FIELDS_OUT(forgotten_event, MUST_TEXT("user_id", "Whose personal data are gone from payments."))
+
+#define EVENT(name_, carrier_, data_, doc_) &(const struct event_type){TYPE(name_), &topic_##carrier_, &data_##_fields, doc_}
+const struct event_type *const payments_events[] = {
+    EVENT("package.changed", packages, package_event, "A package is new or another now."),
+    EVENT("purchase.requested", purchases, purchase_event, "An employer wants to buy; M-Pesa is asked."),
+    EVENT("purchase.completed", purchases, purchase_event, "Paid: the credits are hers. Once for each purchase."),
+    EVENT("purchase.failed", purchases, purchase_event, "Not paid. A late payment may still complete it."),
+    EVENT("purchase.expired", purchases, purchase_event, "Nobody answered the prompt. A late payment may still complete it."),
+    EVENT("purchase.refunded", purchases, purchase_event, "The whole was given back."),
+    EVENT("contact.unlocked", unlocks, unlock_event, "A credit was spent: the employer may see the worker's contact."),
+    EVENT("agency_payment.requested", agency_payments, agency_payment_event, "A fee was asked for; M-Pesa is asked."),
+    EVENT("agency_payment.completed", agency_payments, agency_payment_event, "The fee is paid. Once for each fee."),
+    EVENT("agency_payment.failed", agency_payments, agency_payment_event, "Not paid. A late payment may still complete it."),
+    EVENT("agency_payment.expired", agency_payments, agency_payment_event, "Nobody answered the prompt. A late payment may still complete it."),
+    EVENT("agency_payment.refunded", agency_payments, agency_payment_event, "The whole fee was given back."),
+    EVENT("refund.requested", refunds, refund_event, "An administrator gives money back."),
+    EVENT("refund.completed", refunds, refund_event, "The money is back."),
+    EVENT("refund.failed", refunds, refund_event, "M-Pesa did not give it back; credits that were taken are returned."),
+    EVENT("payer.forgotten", payers, forgotten_event, "After an erasure: the money stays in the books, the person does not."),
+    NULL,
+};
+
+// --- What it hears -------------------------------------------------------------------------------
+
+struct worker_input {
+    struct given given;
+    const char *worker_id, *profile_id;
+    bool is_active;
+};
+FIELDS(worker_input, FIELD(worker_input, worker_id, .required = true, .format = FORMAT_ID), FIELD(worker_input, profile_id, .required = true, .format = FORMAT_ID),
+       FIELD(worker_input, is_active, .required = true))
+
+struct payer_input {
+    struct given given;
+    const char *user_id, *phone_number;
+};
+FIELDS(payer_input, FIELD(payer_input, user_id, .required = true, .format = FORMAT_ID),
+       FIELD(payer_input, phone_number, .nullable = true, .format = FORMAT_EXACT, .secret = true))
+
+static bool apply_worker(struct app *app, struct db *db, const struct event *event, struct error *err)
+{
+    (void)app;
+    const struct worker_input *input = event->input;
+    return db_exec(db, &SQL_worker_apply, DB_IN(DB_TEXT(input->worker_id), DB_TEXT(input->profile_id), DB_BOOL(input->is_active)), NULL, err);
+}
+
+static bool forget_worker(struct app *app, struct db *db, const struct event *event, struct error *err)
+{
+    (void)app;
+    return db_exec(db, &SQL_worker_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
+}
+
+static bool apply_payer(struct app *app, struct db *db, const struct event *event, struct error *err)
+{
+    (void)app;
+    const struct payer_input *input = event->input;
+    return db_exec(db, &SQL_payer_apply, DB_IN(DB_TEXT(input->user_id), DB_TEXT(input->phone_number), DB_TEXT(event->sequence ? event->sequence : "")), NULL, err);
+}
+
+static bool forget_payer(struct app *app, struct db *db, const struct event *event, struct error *err)
+{
+    (void)app;
+    return db_exec(db, &SQL_payer_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
+}
+
+static bool forget_person(struct app *app, struct db *db, const struct event *event, struct error *err)
+{
+    (void)app;
+    return db_exec(db, &SQL_person_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
+}
+
+const struct subscription payments_subscriptions[] = {
+    {&topic_workers, TYPE("worker.created"), &worker_input_fields, apply_worker, "She can be unlocked."},
+    {&topic_workers, TYPE("worker.updated"), &worker_input_fields, apply_worker, "Whether she is active follows."},
+    {&topic_workers, TYPE("worker.verified"), &worker_input_fields, apply_worker, "The same."},
+    {&topic_workers, NULL, NULL, forget_worker, "She can no longer be unlocked."},
+    {&topic_contacts, TYPE("user.contact_changed"), &payer_input_fields, apply_payer, "The phone for fees."},
+    {&topic_contacts, NULL, NULL, forget_payer, "The phone goes."},
+    {&topic_users, NULL, NULL, forget_person, "Phones go, the money stays."},
+    {&topic_fees, TYPE("membership.fee_requested"), &fee_input_fields, fee_requested, "A worker joins an agency."},
+    {&topic_fees, TYPE("hire.fee_requested"), &fee_input_fields, fee_requested, "An employer hires through an agency."},
+    {&topic_fees, TYPE("subscription.fee_requested"), &fee_input_fields, fee_requested, "An agency subscribes."},
+    {0},
+};

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// Sends the next push. It is marked before it is sent, so a process that dies on the way leaves an unknown one, never a second.
+#include "push.h"
+
+#include "daraja.h"
+#include "log.h"
+
+#define LEASE_EXTRA_S 20
+#define TRIES_FOR_S 600 // what M-Pesa will not take for so long is given back to the buyer
+
+struct taken_push {
+    const char *id, *phone_number, *subject_kind, *subject_id;
+    int64_t amount, age_s;
+};
+
+static bool take(struct app *app, struct arena *arena, struct taken_push *ret, bool *ret_found, struct error *err);
+static struct settlement settlement_of(const struct app *app, const struct taken_push *push, const struct daraja_answer *answer);
+
+bool push_next(struct app *app, struct arena *arena, bool *ret_worked, struct error *err)
+{
+    struct taken_push taken = {0};
+    struct daraja_answer answer = {0};
+    enum settled settled;
+    if (!take(app, arena, &taken, ret_worked, err) || !*ret_worked) return err->problem == NULL;
+    const struct daraja_push push = {.push_id = taken.id, .phone_number = taken.phone_number, .amount = taken.amount, .reference = "Domestic"};
+    daraja_push(app, &push, arena, &answer);
+    const struct settlement settlement = settlement_of(app, &taken, &answer);
+    if (answer.outcome != DARAJA_DONE)
+        log_warning("push_not_taken", LOG_TEXT("push", taken.id), LOG_TEXT("code", answer.code), LOG_TEXT("detail", answer.detail));
+    if (!push_settle_now(app, arena, &settlement, &settled, err)) return false;
+    if (settled == SETTLED_APPLIED || !answer.checkout_request_id) return true;
+    // the callback was faster: it is settled, and still gets its ids
+    struct db db;
+    db_begin(&db, app->pool, DB_READ, arena);
+    bool ok = db_exec(&db, &SQL_push_ids, DB_IN(DB_TEXT(taken.id), DB_TEXT(answer.merchant_request_id), DB_TEXT(answer.checkout_request_id)), NULL, err);
+    db_end(&db);
+    return ok;
+}
+
+static bool take(struct app *app, struct arena *arena, struct taken_push *ret, bool *ret_found, struct error *err)
+{
+    const int64_t lease_s = payments_settings_of(app)->daraja_timeout_ms / 1000 * 3 + LEASE_EXTRA_S;
+    struct db db;
+    db_begin(&db, app->pool, DB_READ, arena); // one statement
+    enum db_found found = db_row(&db, &SQL_push_take, DB_IN(DB_INT(lease_s)),
+                                 DB_OUT(DB_GET_TEXT(&ret->id), DB_GET_TEXT(&ret->phone_number), DB_GET_INT(&ret->amount), DB_GET_TEXT(&ret->subject_kind),
+                                        DB_GET_TEXT(&ret->subject_id), DB_GET_INT(&ret->age_s)), err);
+    db_end(&db);
+    *ret_found = found == DB_FOUND;
+    if (found == DB_FAILED && err->problem == &problem_conflict) error_clear(err); // another worker was faster with this phone
+    return err->problem == NULL;
+}
+
+static struct settlement settlement_of(const struct app *app, const struct taken_push *push, const struct daraja_answer *answer)
+{
+    const struct payments_settings *settings = payments_settings_of(app);
+    struct settlement settlement = {.push_id = push->id, .code = answer->code, .detail = answer->detail, .reason = answer->reason, .by = "push",
+                                    .merchant_request_id = answer->merchant_request_id, .checkout_request_id = answer->checkout_request_id,
+                                    .wait_s = settings->query_first_s};
+    switch (answer->outcome) {
+    case DARAJA_DONE: settlement.event = EVENT_ACCEPTED; break;
+    case DARAJA_REFUSED: settlement.event = EVENT_REFUSED; break;
+    case DARAJA_LOST: settlement.event = EVENT_LOST; break;
+    case DARAJA_NOT_SENT:
+        settlement.event = push->age_s < TRIES_FOR_S ? EVENT_NOT_SENT : EVENT_REFUSED;
+        settlement.reason = "M-Pesa could not be reached. Nothing was paid; try again later.";
+        settlement.wait_s = answer->wait_s;
+        break;
+    }
+    return settlement;
+}
+
+struct settling {
+    struct app *app;
+    const struct settlement *settlement;
+    enum settled settled;
+};
+
+static bool settle(struct db *db, void *argument, struct error *err)
+{
+    struct settling *settling = argument;
+    return push_settle(settling->app, db, settling->settlement, &settling->settled, err);
+}
+
+bool push_settle_now(struct app *app, struct arena *arena, const struct settlement *settlement, enum settled *ret, struct error *err)
+{
+    struct settling settling = {.app = app, .settlement = settlement};
+    if (!db_transaction(app->pool, DB_WRITE, arena, settle, &settling, err)) return false;
+    *ret = settling.settled;
+    return true;
+}

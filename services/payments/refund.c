@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "refund.h"
+
+#include <string.h>
+
+#include "api.h"
+#include "id.h"
+#include "log.h"
+
+// The payment that is to be given back.
+struct refundable {
+    const char *kind, *user_id, *receipt, *status, *phone_number;
+    int64_t charged, credits, refunded;
+};
+
+static bool read_subject(struct request *rq, struct refundable *ret, struct error *err);
+static bool may_refund(const struct refundable *subject, int64_t amount, bool whole, struct error *err);
+static bool insert(struct request *rq, struct response *rs, const struct refundable *subject, int64_t amount, bool whole, struct error *err);
+
+// The whole is reversed by its receipt and takes the credits back; a part goes to the payer's phone and leaves them.
+bool refund_create(struct request *rq, struct response *rs, struct error *err)
+{
+    const struct refund_input *input = rq->input;
+    struct refundable subject = {0};
+    if (!read_subject(rq, &subject, err)) return false;
+    const bool whole = !field_given(&refund_input_fields, input, "amount");
+    const int64_t amount = whole ? subject.charged : input->amount;
+    if (amount % 100) return error_violation(err, "/amount", "must be whole shillings");
+    return may_refund(&subject, amount, whole, err) && insert(rq, rs, &subject, amount, whole, err);
+}
+
+static bool read_subject(struct request *rq, struct refundable *ret, struct error *err)
+{
+    enum db_found found = db_row(&rq->db, &SQL_refund_subject, DB_IN(DB_TEXT(rq->parameters[0])),
+                                 DB_OUT(DB_GET_TEXT(&ret->kind), DB_GET_TEXT(&ret->user_id), DB_GET_INT(&ret->charged), DB_GET_TEXT(&ret->receipt),
+                                        DB_GET_TEXT(&ret->status), DB_GET_INT(&ret->credits), DB_GET_TEXT(&ret->phone_number), DB_GET_INT(&ret->refunded)), err);
+    return found == DB_NONE ? error_set(err, &problem_no_payment, NULL) : found == DB_FOUND;
+}
+
+static bool may_refund(const struct refundable *subject, int64_t amount, bool whole, struct error *err)
+{
+    if (!text_equal(subject->status, "completed")) return error_set(err, &problem_not_refundable, NULL);
+    if (subject->refunded + amount > subject->charged)
+        return error_set(err, &problem_not_refundable, "Of this payment %.2f can still be refunded.", (double)(subject->charged - subject->refunded) / 100);
+    if (whole && !subject->receipt) return error_set(err, &problem_not_refundable, "M-Pesa has told no receipt of this payment, so it cannot be reversed; refund an amount instead.");
+    if (!whole && !subject->phone_number) return error_set(err, &problem_not_refundable, "The payer's phone is no longer known.");
+    return true;
+}
+
+static bool insert(struct request *rq, struct response *rs, const struct refundable *subject, int64_t amount, bool whole, struct error *err)
+{
+    char id[UUID_SIZE], conversation[UUID_SIZE];
+    const char *json = NULL;
+    id_new(rq->now_ms, id);
+    id_new(rq->now_ms, conversation);
+    const bool ok = db_text(&rq->db, &SQL_refund_insert,
+                            DB_IN(DB_TEXT(id), DB_TEXT(whole ? "reversal" : "b2c"), DB_TEXT(subject->kind), DB_TEXT(rq->parameters[0]), DB_TEXT(subject->user_id),
+                                  DB_INT(amount), DB_INT(whole ? subject->credits : 0), DB_TEXT(whole ? subject->receipt : NULL),
+                                  DB_TEXT(whole ? NULL : subject->phone_number), DB_TEXT(((const struct refund_input *)rq->input)->reason),
+                                  DB_TEXT(rq->caller.user_id), DB_TEXT(conversation)), &json, NULL, err);
+    if (!ok) return err->problem == &problem_no_credits ? error_set(err, &problem_credits_used, NULL) : false;
+    response_json(rs, json);
+    rs->wake = &payments_workers[WORKER_REFUND];
+    return true;
+}
+
+// --- M-Pesa's result -----------------------------------------------------------------------------
+
+struct told {
+    const char *refund_id;
+    const char *code, *detail, *receipt;
+};
+
+static bool settle(struct db *db, void *argument, struct error *err)
+{
+    const struct told *told = argument;
+    return refund_settle(db, told->refund_id, text_equal(told->code, "0"), told->receipt, told->code, told->detail, err);
+}
+
+bool refund_result(struct request *rq, const char *refund_id, struct error *err)
+{
+    struct error unread = {0};
+    CLEANUP(json_release) json_t *whole = json_parse(rq->http->body, rq->http->body_length, &unread);
+    const json_t *result = json_object_get(whole, "Result"), *code = json_object_get(result, "ResultCode");
+    struct told told = {.refund_id = refund_id, .detail = json_member_text(result, "ResultDesc"), .receipt = json_member_text(result, "TransactionID")};
+    told.code = json_is_integer(code) ? arena_printf(rq->arena, "%lld", (long long)json_integer_value(code)) : json_string_value(code);
+    if (!told.code) {
+        log_warning("refund_result_malformed", LOG_TEXT("refund", refund_id)); // it stays open, and is a finding
+        return true;
+    }
+    if (!db_transaction(rq->app->pool, DB_WRITE, rq->arena, settle, &told, err)) return false;
+    return true;
+}
+
+bool refund_settle(struct db *db, const char *refund_id, bool completed, const char *receipt, const char *code, const char *detail, struct error *err)
+{
+    const char *state = NULL;
+    int64_t settled = 0;
+    enum db_found found = db_row(db, &SQL_refund_lock, DB_IN(DB_TEXT(refund_id)), DB_OUT(DB_GET_TEXT(&state)), err);
+    if (found != DB_FOUND) return found == DB_NONE;
+    if (text_equal(state, "completed") || text_equal(state, "failed")) return true; // said before
+    return completed ? db_row(db, &SQL_refund_completed, DB_IN(DB_TEXT(refund_id), DB_TEXT(receipt)), DB_OUT(DB_GET_INT(&settled)), err) == DB_FOUND
+                     : db_row(db, &SQL_refund_failed, DB_IN(DB_TEXT(refund_id), DB_TEXT(code), DB_TEXT(detail)), DB_OUT(DB_GET_INT(&settled)), err) == DB_FOUND;
+}

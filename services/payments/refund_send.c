@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// Sends the next refund. What may have reached M-Pesa is not sent again: it waits for its result, and is a finding when none comes.
+#include "daraja.h"
+#include "log.h"
+#include "push.h"
+#include "refund.h"
+
+struct taken_refund {
+    const char *method;
+    struct daraja_refund refund;
+};
+
+struct sent {
+    const struct taken_refund *taken;
+    const struct daraja_answer *answer;
+};
+
+static bool take(struct app *app, struct arena *arena, struct taken_refund *ret, bool *ret_found, struct error *err);
+static bool record(struct db *db, void *argument, struct error *err);
+
+bool refund_next(struct app *app, struct arena *arena, bool *ret_worked, struct error *err)
+{
+    struct taken_refund taken = {0};
+    struct daraja_answer answer = {0};
+    if (!take(app, arena, &taken, ret_worked, err)) return false;
+    if (!*ret_worked) return true;
+    if (text_equal(taken.method, "reversal")) daraja_reverse(app, &taken.refund, arena, &answer);
+    else daraja_pay(app, &taken.refund, arena, &answer);
+    if (answer.outcome != DARAJA_DONE)
+        log_warning("refund_not_taken", LOG_TEXT("refund", taken.refund.refund_id), LOG_TEXT("code", answer.code), LOG_TEXT("detail", answer.detail));
+    return db_transaction(app->pool, DB_WRITE, arena, record, &(struct sent){&taken, &answer}, err);
+}
+
+static bool take(struct app *app, struct arena *arena, struct taken_refund *ret, bool *ret_found, struct error *err)
+{
+    struct db db;
+    db_begin(&db, app->pool, DB_READ, arena);
+    enum db_found found = db_row(&db, &SQL_refund_take, DB_IN(DB_INT(payments_settings_of(app)->daraja_timeout_ms / 1000 * 3 + 20)),
+                                 DB_OUT(DB_GET_TEXT(&ret->refund.refund_id), DB_GET_TEXT(&ret->method), DB_GET_INT(&ret->refund.amount),
+                                        DB_GET_TEXT(&ret->refund.receipt), DB_GET_TEXT(&ret->refund.phone_number),
+                                        DB_GET_TEXT(&ret->refund.originator_conversation_id)), err);
+    db_end(&db);
+    *ret_found = found == DB_FOUND;
+    return found != DB_FAILED;
+}
+
+static bool record(struct db *db, void *argument, struct error *err)
+{
+    const struct sent *sent = argument;
+    const char *refund_id = sent->taken->refund.refund_id;
+    switch (sent->answer->outcome) {
+    case DARAJA_DONE: return db_exec(db, &SQL_refund_sent, DB_IN(DB_TEXT(refund_id), DB_TEXT(sent->answer->conversation_id)), NULL, err);
+    case DARAJA_REFUSED: return refund_settle(db, refund_id, false, NULL, sent->answer->code, sent->answer->detail, err);
+    case DARAJA_NOT_SENT: return db_exec(db, &SQL_refund_again, DB_IN(DB_TEXT(refund_id), DB_INT(sent->answer->wait_s)), NULL, err);
+    case DARAJA_LOST: return true; // its lease runs out, and it becomes unknown
+    }
+    return false;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "callback.h"
+#include "clock.h"
+#include "id.h"
+#include "log.h"
+
+#define FILE_BYTES (256 * 1024)
+#define FILES_A_RUN 10000
+
+static bool write_synced(const char *path, const char *text)
+{
+    const int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file < 0) return false;
+    const size_t length = strlen(text);
+    bool ok = write(file, text, length) == (ssize_t)length && fdatasync(file) == 0;
+    ok = close(file) == 0 && ok;
+    if (!ok) unlink(path);
+    return ok;
+}
+
+bool spool_write(const char *folder, const struct spooled *callback, struct arena *arena, struct error *err)
+{
+    char id[UUID_SIZE];
+    id_new(clock_now_ms(&clock_system), id);
+    const char *part = arena_printf(arena, "%s/%s.part", folder, id), *whole = arena_printf(arena, "%s/%s.json", folder, id);
+    CLEANUP(json_release) json_t *content = json_pack("{s:s, s:s, s:s}", "push_id", callback->push_id, "source", callback->source_address, "body", callback->body);
+    const char *text = content ? json_text(arena, content) : NULL;
+    if (!part || !whole || !text) return error_set(err, &problem_unavailable, NULL);
+    if (write_synced(part, text) && rename(part, whole) == 0) return true;
+    error_set(err, &problem_unavailable, NULL);
+    return error_cause(err, "%s cannot be written: %m", folder);
+}
+
+static int is_whole(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+    return dot && strcmp(dot, ".json") == 0;
+}
+
+static bool take_file(const char *path, spool_taker take, void *argument, struct error *err)
+{
+    json_error_t where;
+    CLEANUP(json_release) json_t *content = json_load_file(path, 0, &where);
+    const struct spooled callback = {json_member_text(content, "push_id"), json_member_text(content, "source"), json_member_text(content, "body")};
+    if (!callback.push_id || !callback.source_address || !callback.body) {
+        log_error("spooled_callback_broken", LOG_TEXT("file", path)); // left where it is, for somebody to look at
+        return true;
+    }
+    if (!take(argument, &callback, err)) return false;
+    return unlink(path) == 0 || error_cause(err, "%s cannot be removed: %m", path);
+}
+
+bool spool_read(const char *folder, spool_taker take, void *argument, int *ret_count, struct error *err)
+{
+    struct dirent **entries = NULL;
+    const int count = scandir(folder, &entries, is_whole, alphasort);
+    bool ok = true;
+    for (int i = 0; i < count; i++) {
+        char path[4096];
+        if (ok && i < FILES_A_RUN && snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name) < (int)sizeof path)
+            ok = take_file(path, take, argument, err);
+        free(entries[i]);
+    }
+    free(entries);
+    if (ret_count) *ret_count = count < 0 ? 0 : count;
+    return ok;
+}

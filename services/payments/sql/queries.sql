@@ -1,0 +1,562 @@
+-- Statements of payments. A change, its ledger entries and its events are one statement. Named blocks: see shared/kit/sql_embed.awk.
+
+-- packages
+
+-- name: package_list
+-- $1 on sale only, or not, or null: all.
+SELECT json_build_object('packages', coalesce(json_agg(package_json(p) ORDER BY p.price, p.id), '[]'))
+  FROM payment_packages AS p WHERE $1::boolean IS NULL OR p.is_active = $1;
+
+-- name: package_read
+SELECT package_json(p) FROM payment_packages AS p WHERE id = $1;
+
+-- name: package_insert
+-- $2 the given fields as an object; $3 the administrator.
+WITH made AS (
+    INSERT INTO payment_packages (id, name, description, price, contacts_included, is_active)
+    SELECT $1, r.name, coalesce(r.description, ''), r.price, r.contacts_included, coalesce(r.is_active, true)
+      FROM jsonb_populate_record(NULL::payment_packages, $2::jsonb) AS r
+    RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.packages', 'ke.domesticconnect.package.changed.v1', made.id, package_event(made) FROM made
+), noted AS (
+    INSERT INTO audit_log (actor, action, subject, details) SELECT $3, 'package.created', id, $2::jsonb FROM made
+)
+SELECT package_json(made) FROM made;
+
+-- name: package_update
+WITH made AS (
+    UPDATE payment_packages AS p
+       SET (name, description, price, contacts_included, is_active)
+         = (SELECT r.name, coalesce(r.description, ''), r.price, r.contacts_included, coalesce(r.is_active, true)
+              FROM jsonb_populate_record(p, $2::jsonb) AS r), updated_at = now()
+     WHERE p.id = $1
+    RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.packages', 'ke.domesticconnect.package.changed.v1', made.id, package_event(made) FROM made
+), noted AS (
+    INSERT INTO audit_log (actor, action, subject, details) SELECT $3, 'package.changed', id, $2::jsonb FROM made
+)
+SELECT package_json(made) FROM made;
+
+-- purchases
+
+-- name: purchase_price
+-- What a package costs now, and what M-Pesa would be asked for; no row when it is not on sale.
+SELECT price, (price + 99) / 100 * 100 FROM payment_packages WHERE id = $1 AND is_active FOR SHARE;
+
+-- name: phone_in_use
+-- A prompt that this phone still has to answer, or whether it paid the same amount ($2) in the last $3 seconds.
+SELECT state IN ('created', 'pushing', 'pushed') FROM pushes
+ WHERE phone_number = $1 AND created_at > now() - interval '1 hour'
+   AND (state IN ('created', 'pushing', 'pushed')
+        OR (state = 'completed' AND amount = $2 AND settled_at > now() - make_interval(secs => $3::integer)))
+ ORDER BY 1 DESC LIMIT 1;
+
+-- name: purchase_insert
+-- $1 purchase, $2 user, $3 package, $4 push, $5 phone.
+WITH made AS (
+    INSERT INTO user_purchases (id, user_id, package_id, package_name, amount, amount_charged, contacts_included)
+    SELECT $1, $2, id, name, price, (price + 99) / 100 * 100, contacts_included FROM payment_packages WHERE id = $3 AND is_active
+    RETURNING *
+), push AS (
+    INSERT INTO pushes (id, subject_kind, subject_id, user_id, phone_number, amount)
+    SELECT $4, 'purchase', id, user_id, $5, amount_charged FROM made
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.purchases', 'ke.domesticconnect.purchase.requested.v1', made.id, purchase_event(made) FROM made
+)
+SELECT count(*) FROM made;
+
+-- name: purchase_read
+-- $1 purchase, or M-Pesa's checkout id; $2 who asks, $3 whether she is an admin.
+SELECT purchase_json(u, p)
+  FROM user_purchases AS u LEFT JOIN pushes AS p ON p.subject_kind = 'purchase' AND p.subject_id = u.id
+ WHERE (u.id = $1 OR u.id = (SELECT subject_id FROM pushes WHERE checkout_request_id = $1 AND subject_kind = 'purchase'))
+   AND (u.user_id = $2 OR $3::boolean);
+
+-- name: purchase_list
+-- $1 user, $2 status or null, $3 sort key to go on after, $4 offset, $5 rows.
+WITH found AS (
+    SELECT u.*, to_char(u.purchase_date AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || u.id AS sort_key
+      FROM user_purchases AS u
+     WHERE u.user_id = $1 AND ($2::text IS NULL OR u.status = $2)
+       AND ($3::text IS NULL OR (u.purchase_date, u.id) < (split_part($3, '|', 1)::timestamptz, split_part($3, '|', 2)))
+     ORDER BY u.purchase_date DESC, u.id DESC OFFSET $4 LIMIT $5::bigint + 1
+), page AS (SELECT * FROM found ORDER BY purchase_date DESC, id DESC LIMIT $5::bigint)
+SELECT coalesce(json_agg(purchase_json(w, p) ORDER BY w.purchase_date DESC, w.id DESC), '[]'),
+       CASE WHEN (SELECT count(*) FROM found) > $5::bigint THEN (SELECT l.sort_key FROM page AS l ORDER BY l.purchase_date, l.id LIMIT 1) END
+  FROM page JOIN user_purchases AS w ON w.id = page.id LEFT JOIN pushes AS p ON p.subject_kind = 'purchase' AND p.subject_id = w.id;
+
+-- name: purchase_count
+SELECT count(*) FROM (SELECT FROM user_purchases WHERE user_id = $1 AND ($2::text IS NULL OR status = $2) LIMIT $3) AS capped;
+
+-- name: purchase_completed
+-- $1 purchase, $2 receipt. Money and credits once: the ledger refuses a second time.
+WITH done AS (
+    UPDATE user_purchases SET status = 'completed', completed_at = now(), receipt = $2, failure_reason = NULL
+     WHERE id = $1 AND status NOT IN ('completed', 'refunded')
+    RETURNING *
+), money AS (
+    INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
+    SELECT 'paid', 'KES', amount_charged, 'customers', 'mpesa', id FROM done
+), credits AS (
+    INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
+    SELECT 'credits_bought', 'credit', contacts_included, 'credits_issued', 'user:' || user_id, id FROM done
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.purchases', 'ke.domesticconnect.purchase.completed.v1', done.id, purchase_event(done) FROM done
+)
+SELECT count(*) FROM done;
+
+-- name: purchase_not_paid
+-- $1 purchase, $2 failed or expired, $3 why, for the buyer.
+WITH done AS (
+    UPDATE user_purchases SET status = $2, failure_reason = $3 WHERE id = $1 AND status IN ('pending', 'failed', 'expired')
+    RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.purchases', 'ke.domesticconnect.purchase.' || $2 || '.v1', done.id, purchase_event(done) FROM done
+)
+SELECT count(*) FROM done;
+
+-- name: purchase_receipt
+-- A receipt that came after a query had told that it was paid.
+UPDATE user_purchases SET receipt = $2 WHERE id = $1 AND receipt IS NULL;
+
+-- contacts
+
+-- name: credits_lock
+-- Unlocks of one user come one after the other, each with a snapshot of its own.
+SELECT balance FROM ledger_balances WHERE account = 'user:' || $1 AND unit = 'credit' FOR UPDATE;
+
+-- name: access_unlock
+-- $1 user, $2 worker (her base profile's id will do), $3 id of the access. Answers whether there is such a worker, the access,
+-- whether it is new, and the credits. A credit that is not there is refused by the balance.
+WITH worker AS (
+    SELECT worker_id FROM workers WHERE (worker_id = $2 OR profile_id = $2) AND is_active ORDER BY worker_id = $2 DESC LIMIT 1
+), kept AS (
+    SELECT a.id FROM contact_access AS a JOIN worker AS w ON a.target_profile_id = w.worker_id WHERE a.user_id = $1
+), spent AS (
+    INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
+    SELECT 'credit_spent', 'credit', 1, 'user:' || $1, 'credits_used', $3 FROM worker WHERE NOT EXISTS (SELECT FROM kept)
+    RETURNING id
+), made AS (
+    INSERT INTO contact_access (id, user_id, target_profile_id, ledger_entry_id)
+    SELECT $3, $1, worker_id, spent.id FROM spent, worker
+    RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.contacts', 'ke.domesticconnect.contact.unlocked.v1', id,
+           json_build_object('access_id', id, 'user_id', user_id, 'worker_id', target_profile_id, 'unlocked_at', rfc3339(accessed_at)) FROM made
+)
+SELECT (SELECT worker_id FROM worker), coalesce((SELECT id FROM made), (SELECT id FROM kept)), EXISTS (SELECT FROM made);
+
+-- name: credits_read
+SELECT credits_json($1);
+
+-- name: access_list
+-- $1 user, $2 sort key to go on after, $3 offset, $4 rows.
+WITH found AS (
+    SELECT a.*, to_char(a.accessed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || a.id AS sort_key
+      FROM contact_access AS a
+     WHERE a.user_id = $1 AND ($2::text IS NULL OR (a.accessed_at, a.id) < (split_part($2, '|', 1)::timestamptz, split_part($2, '|', 2)))
+     ORDER BY a.accessed_at DESC, a.id DESC OFFSET $3 LIMIT $4::bigint + 1
+), page AS (SELECT * FROM found ORDER BY accessed_at DESC, id DESC LIMIT $4::bigint)
+SELECT coalesce(json_agg(json_build_object('id', id, 'target_profile_id', target_profile_id, 'accessed_at', rfc3339(accessed_at))
+                         ORDER BY accessed_at DESC, id DESC), '[]'),
+       CASE WHEN (SELECT count(*) FROM found) > $4::bigint THEN (SELECT l.sort_key FROM page AS l ORDER BY l.accessed_at, l.id LIMIT 1) END
+  FROM page;
+
+-- name: access_count
+SELECT count(*) FROM (SELECT FROM contact_access WHERE user_id = $1 LIMIT $2) AS capped;
+
+-- fees of agencies
+
+-- name: fee_known
+SELECT id FROM agency_payments WHERE fee_id = $1;
+
+-- name: payer_phone
+SELECT phone_number FROM payers WHERE user_id = $1;
+
+-- name: agency_payment_insert
+-- $1 id, $2 fee, $3 agency, $4 payer, $5 type, $6 cents, $7 description, $8 push, $9 phone, or null: then it fails at once ($10).
+WITH made AS (
+    INSERT INTO agency_payments (id, fee_id, agency_id, payer_user_id, payment_type, amount, amount_charged, description, status, failure_reason)
+    VALUES ($1, $2, $3, $4, $5, $6::bigint, ($6::bigint + 99) / 100 * 100, $7,
+            CASE WHEN $9::text IS NULL THEN 'failed' ELSE 'pending' END, CASE WHEN $9::text IS NULL THEN $10 END)
+    RETURNING *
+), push AS (
+    INSERT INTO pushes (id, subject_kind, subject_id, user_id, phone_number, amount)
+    SELECT $8, 'agency_payment', id, payer_user_id, $9, amount_charged FROM made WHERE $9::text IS NOT NULL
+)
+INSERT INTO outbox (topic, type, key, data)
+SELECT 'dc.payments.agency-payments',
+       CASE status WHEN 'failed' THEN 'ke.domesticconnect.agency_payment.failed.v1' ELSE 'ke.domesticconnect.agency_payment.requested.v1' END,
+       made.id, agency_payment_event(made) FROM made;
+
+-- name: agency_payment_completed
+WITH done AS (
+    UPDATE agency_payments SET status = 'completed', completed_at = now(), payment_reference = $2, failure_reason = NULL
+     WHERE id = $1 AND status NOT IN ('completed', 'refunded')
+    RETURNING *
+), money AS (
+    INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
+    SELECT 'paid', 'KES', amount_charged, 'customers', 'mpesa', id FROM done
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.agency-payments', 'ke.domesticconnect.agency_payment.completed.v1', done.id, agency_payment_event(done) FROM done
+)
+SELECT count(*) FROM done;
+
+-- name: agency_payment_not_paid
+WITH done AS (
+    UPDATE agency_payments SET status = $2, failure_reason = $3 WHERE id = $1 AND status IN ('pending', 'failed', 'expired')
+    RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.agency-payments', 'ke.domesticconnect.agency_payment.' || $2 || '.v1', done.id, agency_payment_event(done) FROM done
+)
+SELECT count(*) FROM done;
+
+-- name: agency_payment_receipt
+UPDATE agency_payments SET payment_reference = $2 WHERE id = $1 AND payment_reference IS NULL;
+
+-- name: agency_payment_list
+-- $1 who asks, $2 whether she is an admin, $3 agency or null, $4 sort key to go on after, $5 offset, $6 rows.
+WITH found AS (
+    SELECT a.*, to_char(a.payment_date AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || a.id AS sort_key
+      FROM agency_payments AS a
+     WHERE (a.payer_user_id = $1 OR $2::boolean) AND ($3::text IS NULL OR a.agency_id = $3)
+       AND ($4::text IS NULL OR (a.payment_date, a.id) < (split_part($4, '|', 1)::timestamptz, split_part($4, '|', 2)))
+     ORDER BY a.payment_date DESC, a.id DESC OFFSET $5 LIMIT $6::bigint + 1
+), page AS (SELECT * FROM found ORDER BY payment_date DESC, id DESC LIMIT $6::bigint)
+SELECT coalesce(json_agg(agency_payment_json(w) ORDER BY w.payment_date DESC, w.id DESC), '[]'),
+       CASE WHEN (SELECT count(*) FROM found) > $6::bigint THEN (SELECT l.sort_key FROM page AS l ORDER BY l.payment_date, l.id LIMIT 1) END
+  FROM page JOIN agency_payments AS w ON w.id = page.id;
+
+-- name: agency_payment_count
+SELECT count(*) FROM (SELECT FROM agency_payments WHERE (payer_user_id = $1 OR $2::boolean) AND ($3::text IS NULL OR agency_id = $3) LIMIT $4) AS capped;
+
+-- pushes
+
+-- name: push_take
+-- The next push that is due, for $1 seconds. A phone that has a prompt on it waits its turn.
+UPDATE pushes SET state = 'pushing', act_at = now() + make_interval(secs => $1::integer)
+ WHERE id = (SELECT p.id FROM pushes AS p
+              WHERE p.state = 'created' AND p.act_at <= now()
+                AND NOT EXISTS (SELECT FROM pushes AS busy WHERE busy.phone_number = p.phone_number AND busy.state IN ('pushing', 'pushed'))
+              ORDER BY p.act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING id, phone_number, amount, subject_kind, subject_id, extract(epoch FROM now() - created_at)::bigint;
+
+-- name: push_again
+-- M-Pesa has surely not taken it: once more in $2 seconds.
+UPDATE pushes SET state = 'created', act_at = now() + make_interval(secs => $2::integer) WHERE id = $1 AND state = 'pushing';
+
+-- name: push_lock
+SELECT state, subject_kind, subject_id, amount, checkout_request_id, merchant_request_id, receipt, in_doubt FROM pushes WHERE id = $1 FOR UPDATE;
+
+-- name: push_accepted
+-- $2 merchant's id, $3 checkout id, $4 seconds until the first query.
+UPDATE pushes SET state = 'pushed', merchant_request_id = $2, checkout_request_id = $3, pushed_at = now(),
+       act_at = now() + make_interval(secs => $4::integer)
+ WHERE id = $1;
+
+-- name: push_settle
+-- $2 state, $3 code, $4 words, $5 who said so, $6 receipt or null, $7 paid after it had been given up.
+UPDATE pushes SET state = $2, result_code = $3, result_detail = $4, answered_by = $5, receipt = coalesce($6, receipt), was_late = was_late OR $7::boolean,
+       in_doubt = false, settled_at = now()
+ WHERE id = $1;
+
+-- name: push_unknown
+-- Nobody has said what became of it: M-Pesa is asked in $2 seconds.
+UPDATE pushes SET state = 'unknown', result_detail = $3, act_at = now() + make_interval(secs => $2::integer) WHERE id = $1;
+
+-- name: push_receipt
+UPDATE pushes SET receipt = $2 WHERE id = $1 AND receipt IS NULL;
+
+-- name: push_ids
+-- The ids of a push that was settled before its own answer came.
+UPDATE pushes SET merchant_request_id = coalesce(merchant_request_id, $2), checkout_request_id = coalesce(checkout_request_id, $3) WHERE id = $1;
+
+-- name: push_adopt
+-- The ids of a push whose answer was lost, from its callback, unless they belong to another; M-Pesa is asked at once whether it is true.
+UPDATE pushes SET checkout_request_id = CASE WHEN EXISTS (SELECT FROM pushes AS o WHERE o.checkout_request_id = $2) THEN checkout_request_id
+                                             ELSE coalesce(checkout_request_id, $2) END,
+       merchant_request_id = coalesce(merchant_request_id, $3), in_doubt = state <> 'completed', act_at = now()
+ WHERE id = $1;
+
+-- name: query_take
+-- The next push to ask M-Pesa about, for $1 seconds.
+UPDATE pushes SET act_at = now() + make_interval(secs => $1::integer), query_count = query_count + 1
+ WHERE id = (SELECT p.id FROM pushes AS p
+              WHERE p.state IN ('pushing', 'pushed', 'unknown') AND p.act_at <= now()
+              ORDER BY p.act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING id, state, checkout_request_id, query_count,
+          extract(epoch FROM now() - coalesce(pushed_at, created_at))::bigint;
+
+-- name: query_doubt_take
+-- A settled push that a doubtful callback says was paid after all.
+UPDATE pushes SET act_at = now() + make_interval(secs => $1::integer), query_count = query_count + 1
+ WHERE id = (SELECT p.id FROM pushes AS p
+              WHERE p.in_doubt AND p.state IN ('failed', 'expired') AND p.act_at <= now() AND p.checkout_request_id IS NOT NULL
+              ORDER BY p.act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING id, state, checkout_request_id, query_count, 0;
+
+-- name: query_later
+UPDATE pushes SET act_at = now() + make_interval(secs => $2::integer), result_detail = coalesce($3, result_detail) WHERE id = $1;
+
+-- name: doubt_over
+UPDATE pushes SET in_doubt = false WHERE id = $1;
+
+-- callbacks
+
+-- name: callback_insert
+INSERT INTO stk_callbacks (push_id, source_address, body) VALUES ($1, $2, $3);
+
+-- name: callback_take
+SELECT id, push_id, body FROM stk_callbacks WHERE processed_at IS NULL AND act_at <= now() ORDER BY act_at, id LIMIT 1 FOR UPDATE SKIP LOCKED;
+
+-- name: callback_later
+-- Its push is on its way still: once more in a second.
+UPDATE stk_callbacks SET act_at = now() + interval '1 second' WHERE id = $1;
+
+-- name: callback_done
+UPDATE stk_callbacks SET processed_at = now(), outcome = $2, doubt = $3 WHERE id = $1;
+
+-- name: receipt_elsewhere
+-- Whether M-Pesa's receipt number belongs to another push already.
+SELECT EXISTS (SELECT FROM pushes WHERE receipt = $1 AND id <> $2);
+
+-- name: callback_redact
+-- Phone numbers are cut out of bodies older than $1 days.
+UPDATE stk_callbacks SET body = regexp_replace(body, '2547[0-9]{8}|2541[0-9]{8}', '254·', 'g')
+ WHERE id = ANY (ARRAY(SELECT id FROM stk_callbacks
+                        WHERE received_at < now() - make_interval(days => $1::integer) AND processed_at IS NOT NULL AND body ~ '254[17][0-9]{8}'
+                        ORDER BY received_at LIMIT 1000));
+
+-- the token
+
+-- name: token_read
+SELECT sealed_token, floor(extract(epoch FROM expires_at - now()) * 1000)::bigint FROM daraja_token WHERE expires_at > now();
+
+-- name: token_lock
+-- One replica fetches, the others wait here and find its token.
+SELECT sealed_token, CASE WHEN expires_at > now() THEN floor(extract(epoch FROM expires_at - now()) * 1000)::bigint ELSE 0 END FROM daraja_token FOR UPDATE;
+
+-- name: token_drop
+-- M-Pesa no longer knows this token.
+UPDATE daraja_token SET expires_at = '-infinity' WHERE sealed_token = $1;
+
+-- name: token_write
+UPDATE daraja_token SET sealed_token = $1, expires_at = now() + make_interval(secs => $2::integer);
+
+-- refunds
+
+-- name: refund_subject
+-- What a payment was: whether it can be refunded, and how much of it was before.
+SELECT s.kind, s.user_id, s.amount_charged, s.receipt, s.status, s.credits, p.phone_number,
+       coalesce((SELECT sum(r.amount) FROM refunds AS r WHERE r.subject_kind = s.kind AND r.subject_id = $1 AND r.state <> 'failed'), 0)::bigint
+  FROM (SELECT 'purchase' AS kind, user_id, amount_charged, receipt, status, contacts_included AS credits FROM user_purchases WHERE id = $1
+        UNION ALL
+        SELECT 'agency_payment', payer_user_id, amount_charged, payment_reference, status, 0 FROM agency_payments WHERE id = $1) AS s
+  LEFT JOIN pushes AS p ON p.subject_kind = s.kind AND p.subject_id = $1;
+
+-- name: refund_insert
+-- $1 id, $2 method, $3 kind, $4 subject, $5 user, $6 cents, $7 credits to take back, $8 receipt, $9 phone, $10 reason, $11 administrator, $12 our id at M-Pesa.
+WITH made AS (
+    INSERT INTO refunds (id, method, subject_kind, subject_id, user_id, amount, credits, receipt, phone_number, reason, requested_by, originator_conversation_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    RETURNING *
+), taken AS (
+    INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
+    SELECT 'credits_taken_back', 'credit', credits, 'user:' || user_id, 'credits_issued', id FROM made WHERE credits > 0
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.refunds', 'ke.domesticconnect.refund.requested.v1', made.id, refund_event(made) FROM made
+), noted AS (
+    INSERT INTO audit_log (actor, action, subject, details)
+    SELECT requested_by, 'payment.refund_requested', subject_id, jsonb_build_object('refund', id, 'amount', kes(amount), 'reason', reason) FROM made
+)
+SELECT refund_event(made) FROM made;
+
+-- name: refund_take
+UPDATE refunds SET state = 'sending', act_at = now() + make_interval(secs => $1::integer)
+ WHERE id = (SELECT id FROM refunds WHERE state = 'created' AND act_at <= now() ORDER BY act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING id, method, amount, receipt, phone_number, originator_conversation_id;
+
+-- name: refund_again
+UPDATE refunds SET state = 'created', act_at = now() + make_interval(secs => $2::integer) WHERE id = $1 AND state = 'sending';
+
+-- name: refund_sent
+UPDATE refunds SET state = 'sent', conversation_id = $2 WHERE id = $1 AND state = 'sending';
+
+-- name: refund_unknown
+-- Leases that ran out, and refunds that M-Pesa never spoke of again for $1 seconds.
+UPDATE refunds SET state = 'unknown', result_detail = 'M-Pesa did not say what became of it.'
+ WHERE (state = 'sending' AND act_at < now()) OR (state = 'sent' AND created_at < now() - make_interval(secs => $1::integer));
+
+-- name: refund_lock
+SELECT state, subject_kind, subject_id FROM refunds WHERE id = $1 FOR UPDATE;
+
+-- name: refund_completed
+-- $2 M-Pesa's receipt. A refund of the whole makes the payment refunded.
+WITH done AS (
+    UPDATE refunds SET state = 'completed', refund_receipt = $2, result_code = '0', settled_at = now() WHERE id = $1 RETURNING *
+), money AS (
+    INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
+    SELECT 'refunded', 'KES', amount, 'mpesa', 'customers', id FROM done
+), purchase AS (
+    UPDATE user_purchases AS u SET status = 'refunded' FROM done
+     WHERE done.subject_kind = 'purchase' AND u.id = done.subject_id AND u.status = 'completed'
+       AND (SELECT coalesce(sum(r.amount), 0) FROM refunds AS r WHERE r.subject_kind = 'purchase' AND r.subject_id = u.id AND r.state = 'completed' AND r.id <> done.id)
+           + done.amount >= u.amount_charged
+    RETURNING u.*
+), fee AS (
+    UPDATE agency_payments AS a SET status = 'refunded' FROM done
+     WHERE done.subject_kind = 'agency_payment' AND a.id = done.subject_id AND a.status = 'completed'
+       AND (SELECT coalesce(sum(r.amount), 0) FROM refunds AS r WHERE r.subject_kind = 'agency_payment' AND r.subject_id = a.id AND r.state = 'completed' AND r.id <> done.id)
+           + done.amount >= a.amount_charged
+    RETURNING a.*
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.refunds', 'ke.domesticconnect.refund.completed.v1', done.id, refund_event(done) FROM done
+    UNION ALL SELECT 'dc.payments.purchases', 'ke.domesticconnect.purchase.refunded.v1', purchase.id, purchase_event(purchase) FROM purchase
+    UNION ALL SELECT 'dc.payments.agency-payments', 'ke.domesticconnect.agency_payment.refunded.v1', fee.id, agency_payment_event(fee) FROM fee
+)
+SELECT count(*) FROM done;
+
+-- name: refund_failed
+-- $2 code, $3 words. The credits come back.
+WITH done AS (
+    UPDATE refunds SET state = 'failed', result_code = $2, result_detail = $3, settled_at = now() WHERE id = $1 RETURNING *
+), returned AS (
+    INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
+    SELECT 'credits_returned', 'credit', credits, 'credits_issued', 'user:' || user_id, id FROM done WHERE credits > 0
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.refunds', 'ke.domesticconnect.refund.failed.v1', done.id, refund_event(done) FROM done
+)
+SELECT count(*) FROM done;
+
+-- administration
+
+-- name: payment_list
+-- $1 state or null, $2 user or null, $3 sort key to go on after, $4 offset, $5 rows.
+WITH found AS (
+    SELECT p.*, to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || p.id AS sort_key
+      FROM pushes AS p
+     WHERE ($1::text IS NULL OR p.state = $1) AND ($2::text IS NULL OR p.user_id = $2)
+       AND ($3::text IS NULL OR (p.created_at, p.id) < (split_part($3, '|', 1)::timestamptz, split_part($3, '|', 2)))
+     ORDER BY p.created_at DESC, p.id DESC OFFSET $4 LIMIT $5::bigint + 1
+), page AS (SELECT * FROM found ORDER BY created_at DESC, id DESC LIMIT $5::bigint)
+SELECT coalesce(json_agg(json_build_object('id', subject_id, 'kind', subject_kind, 'user_id', user_id, 'amount', kes(amount), 'state', state,
+           'checkout_request_id', checkout_request_id, 'mpesa_receipt_number', receipt, 'result_code', result_code,
+           'result_detail', result_detail, 'was_late', was_late, 'answered_by', answered_by, 'created_at', rfc3339(created_at),
+           'settled_at', rfc3339(settled_at)) ORDER BY created_at DESC, id DESC), '[]'),
+       CASE WHEN (SELECT count(*) FROM found) > $5::bigint THEN (SELECT l.sort_key FROM page AS l ORDER BY l.created_at, l.id LIMIT 1) END
+  FROM page;
+
+-- name: payment_count
+SELECT count(*) FROM (SELECT FROM pushes WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR user_id = $2) LIMIT $3) AS capped;
+
+-- name: reconcile
+-- What does not add up, and what is worth a look; $1: seconds after which something open is overdue.
+WITH findings AS (
+    SELECT 'ledger_not_zero' AS kind, unit AS subject, NULL::timestamptz AS since, jsonb_build_object('sum', sum) AS details
+      FROM (SELECT unit, sum(amount) AS sum FROM (SELECT unit, amount FROM ledger_entries UNION ALL SELECT unit, -amount FROM ledger_entries) AS e
+             GROUP BY unit HAVING sum(amount) <> 0) AS s
+    UNION ALL
+    SELECT 'balance_differs', b.account, NULL, jsonb_build_object('kept', b.balance, 'entries', coalesce(e.sum, 0))
+      FROM ledger_balances AS b
+      LEFT JOIN LATERAL (SELECT sum(CASE WHEN to_account = b.account THEN amount ELSE -amount END) AS sum FROM ledger_entries AS l
+                          WHERE l.unit = b.unit AND (l.to_account = b.account OR l.from_account = b.account)) AS e ON true
+     WHERE b.balance <> coalesce(e.sum, 0)
+    UNION ALL
+    SELECT 'paid_without_credits', u.id, u.completed_at, '{}' FROM user_purchases AS u
+     WHERE u.status = 'completed' AND NOT EXISTS (SELECT FROM ledger_entries AS l WHERE l.reference = u.id AND l.kind IN ('credits_bought', 'opening'))
+    UNION ALL
+    SELECT 'push_and_purchase_differ', p.subject_id, p.settled_at, jsonb_build_object('push', p.state, 'purchase', u.status)
+      FROM pushes AS p JOIN user_purchases AS u ON p.subject_kind = 'purchase' AND u.id = p.subject_id
+     WHERE p.state = 'completed' AND u.status NOT IN ('completed', 'refunded')
+    UNION ALL
+    SELECT 'payment_without_purchase', push_id, received_at, '{}' FROM stk_callbacks WHERE outcome = 'no_push'
+    UNION ALL
+    SELECT 'doubtful_callback', coalesce(p.subject_id, push_id), received_at, jsonb_build_object('doubt', doubt, 'push', p.state)
+      FROM stk_callbacks AS c LEFT JOIN pushes AS p ON p.id = c.push_id WHERE outcome = 'doubtful'
+    UNION ALL
+    SELECT 'malformed_callback', push_id, received_at, '{}' FROM stk_callbacks WHERE outcome = 'malformed'
+    UNION ALL
+    SELECT 'still_open', subject_id, created_at, jsonb_build_object('state', state, 'detail', result_detail) FROM pushes
+     WHERE state IN ('created', 'pushing', 'pushed', 'unknown') AND created_at < now() - make_interval(secs => $1::integer)
+    UNION ALL
+    SELECT 'paid_late', subject_id, settled_at, '{}' FROM pushes WHERE was_late
+    UNION ALL
+    SELECT 'refund_unknown', id, created_at, jsonb_build_object('payment', subject_id) FROM refunds WHERE state = 'unknown'
+)
+SELECT json_build_object('checked_at', rfc3339(now()),
+    'consistent', NOT EXISTS (SELECT FROM findings WHERE kind IN ('ledger_not_zero', 'balance_differs', 'paid_without_credits', 'push_and_purchase_differ')),
+    'pushes', (SELECT coalesce(json_object_agg(state, count), '{}') FROM (SELECT state, count(*) FROM pushes GROUP BY state) AS s),
+    'callbacks', (SELECT json_build_object('received', count(*), 'waiting', count(*) FILTER (WHERE processed_at IS NULL),
+                         'duplicates', count(*) FILTER (WHERE outcome = 'duplicate'), 'ignored', count(*) FILTER (WHERE outcome = 'ignored'))
+                    FROM stk_callbacks),
+    'callbacks_never_received', (SELECT count(*) FROM pushes AS p WHERE p.answered_by = 'query'
+                                    AND NOT EXISTS (SELECT FROM stk_callbacks AS c WHERE c.push_id = p.id)),
+    'money', json_build_object(
+        'received', (SELECT kes(coalesce(sum(amount), 0)::bigint) FROM ledger_entries WHERE kind = 'paid'),
+        'refunded', (SELECT kes(coalesce(sum(amount), 0)::bigint) FROM ledger_entries WHERE kind = 'refunded')),
+    'credits', json_build_object(
+        'issued', (SELECT coalesce(sum(amount), 0) FROM ledger_entries WHERE unit = 'credit' AND kind IN ('credits_bought', 'opening')),
+        'used', (SELECT coalesce(sum(amount), 0) FROM ledger_entries WHERE kind = 'credit_spent'),
+        'held', (SELECT coalesce(sum(balance), 0) FROM ledger_balances WHERE unit = 'credit')),
+    'findings', (SELECT coalesce(json_agg(json_build_object('kind', kind, 'subject', subject, 'since', rfc3339(since), 'details', details)
+                                          ORDER BY kind, since, subject), '[]') FROM (SELECT * FROM findings ORDER BY kind, since, subject LIMIT 1000) AS f));
+
+-- name: reconcile_hurry
+-- All that is open is asked about now.
+UPDATE pushes SET act_at = now() WHERE state IN ('pushed', 'unknown') AND checkout_request_id IS NOT NULL;
+
+-- what others tell
+
+-- name: worker_apply
+INSERT INTO workers (worker_id, profile_id, is_active) VALUES ($1, $2, $3)
+ON CONFLICT (worker_id) DO UPDATE SET profile_id = excluded.profile_id, is_active = excluded.is_active;
+
+-- name: worker_forget
+DELETE FROM workers WHERE worker_id = $1;
+
+-- name: payer_apply
+INSERT INTO payers AS p (user_id, phone_number, user_sequence) VALUES ($1, $2, $3)
+ON CONFLICT (user_id) DO UPDATE SET phone_number = excluded.phone_number, user_sequence = excluded.user_sequence
+ WHERE p.user_sequence < excluded.user_sequence;
+
+-- name: payer_forget
+DELETE FROM payers WHERE user_id = $1;
+
+-- name: person_forget
+-- The money stays, the person goes: phones are cut out of everything that is settled. What is still open follows by the
+-- clean-up job.
+WITH pushes_forgotten AS (
+    UPDATE pushes SET phone_number = NULL WHERE user_id = $1 AND state IN ('completed', 'failed', 'expired')
+    RETURNING id
+), callbacks_forgotten AS (
+    UPDATE stk_callbacks AS c SET body = regexp_replace(body, '254[17][0-9]{8}', '254·', 'g')
+     WHERE c.push_id IN (SELECT id FROM pushes WHERE user_id = $1)
+), refunds_forgotten AS (
+    UPDATE refunds SET phone_number = NULL WHERE user_id = $1 AND state IN ('completed', 'failed')
+), answers_forgotten AS (
+    DELETE FROM idempotency_keys WHERE owner = $1
+), payer_forgotten AS (
+    DELETE FROM payers WHERE user_id = $1
+), remembered AS (
+    INSERT INTO erased (user_id) VALUES ($1) ON CONFLICT DO NOTHING
+)
+INSERT INTO outbox (topic, type, key, data)
+VALUES ('dc.payments.payers', 'ke.domesticconnect.payer.forgotten.v1', $1, json_build_object('user_id', $1));
+
+-- name: erased_forget
+-- What was still open when its person was erased: settled since, so that its phone goes, too.
+UPDATE pushes SET phone_number = NULL
+ WHERE phone_number IS NOT NULL AND state IN ('completed', 'failed', 'expired') AND user_id IN (SELECT user_id FROM erased);
