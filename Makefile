@@ -91,8 +91,10 @@ $(foreach s,$(SERVICES),$(eval $(call service_rules,$(s),$(patsubst ctl,dcctl,$(
 SUPPORT := $(call objects,$(wildcard tests/support/*.c))
 $(BUILD)/lib/libsupport.a: $(SUPPORT)
 tested_service = $(firstword $(foreach s,$(SERVICES),$(if $(filter $(s)_%,$(notdir $(1))),$(s))))
+service_includes = $(if $(call tested_service,$(1)),-Iservices/$(call tested_service,$(1)) -I$(BUILD)/gen/$(call tested_service,$(1)))
+$(foreach s,$(wildcard tests/support/*.c),$(eval $(call objects,$(s)): TEST_INCLUDES = $(call service_includes,$(s))))
 define test_rules
-$(BUILD)/obj/$(1).o: TEST_INCLUDES = $(if $(call tested_service,$(1)),-Iservices/$(call tested_service,$(1)) -I$(BUILD)/gen/$(call tested_service,$(1)))
+$(BUILD)/obj/$(1).o: TEST_INCLUDES = $(call service_includes,$(1))
 $(BUILD)/$(1): $(BUILD)/obj/$(1).o $(BUILD)/lib/libsupport.a $(if $(call tested_service,$(1)),$(BUILD)/lib/lib$(call tested_service,$(1)).a) $(SHARED)
 	@mkdir -p $$(@D) && echo "  link  $$@" && $$(CC) $$(LDFLAGS) $$^ -lcmocka $$(LIBS) -o $$@
 endef

@@ -15,18 +15,26 @@ const struct service kit_only = {.name = "kit_only"};
 
 int kit_database_create(struct kit_database *ret)
 {
-    static const struct sql *const *const lists[] = {kit_statements, NULL};
+    return kit_database_create_for(ret, &kit_only);
+}
+
+int kit_database_create_for(struct kit_database *ret, const struct service *service)
+{
+    static const struct sql *const *lists[3]; // outlives the pool; one service a program
+    lists[0] = kit_statements;
+    lists[1] = service->statements;
     *ret = (struct kit_database){.arena = arena_new(1 << 20)};
     ret->err.arena = ret->arena;
     if (test_database_create(&ret->database)) return 1;
-    if (migrate_apply(ret->database.url, &kit_only, &ret->err)) {
+    if (migrate_apply(ret->database.url, service, &ret->err)) {
         ret->pool = db_pool_open(&(struct db_pool_config){.url = ret->database.url,
                                                           .application_name = "test",
                                                           .connections = 3,
                                                           .acquire_timeout_ms = 2000,
                                                           .statement_timeout_ms = 5000,
                                                           .connect_timeout_s = 5,
-                                                          .statements = lists},
+                                                          .statements = lists,
+                                                          .constraints = service->constraints},
                                  &ret->err);
     }
     if (!ret->pool) print_error("%s %s\n", ret->err.detail, ret->err.cause);

@@ -18,6 +18,8 @@ struct kit_database {
 
 // 0 when made, as cmocka wants it of a group setup.
 int kit_database_create(struct kit_database *ret);
+// The same with the tables and statements of a service.
+int kit_database_create_for(struct kit_database *ret, const struct service *service);
 int kit_database_drop(struct kit_database *kit);
 
 struct db kit_session(struct kit_database *kit, enum db_mode mode);
