@@ -59,6 +59,13 @@ FIELDS(contact_input, FIELD(contact_input, user_id, .required = true, .format = 
        FIELD(contact_input, email, .nullable = true, .max = 254, .format = FORMAT_EXACT, .secret = true),
        FIELD(contact_input, phone_number, .nullable = true, .format = FORMAT_EXACT, .secret = true))
 
+struct unlock_input {
+    struct given given;
+    const char *user_id, *worker_id, *unlocked_at;
+};
+FIELDS(unlock_input, FIELD(unlock_input, user_id, .required = true, .format = FORMAT_ID), FIELD(unlock_input, worker_id, .required = true, .format = FORMAT_ID),
+       FIELD(unlock_input, unlocked_at, .required = true, .format = FORMAT_TIME))
+
 // The user's profile appears or follows; then what its part tells the others holds the new name.
 static bool apply_user(struct app *app, struct db *db, const struct event *event, struct error *err)
 {
@@ -81,7 +88,8 @@ static bool erase_user(struct app *app, struct db *db, const struct event *event
 {
     (void)app;
     return db_exec(db, &SQL_profile_delete, DB_IN(DB_TEXT(event->key)), NULL, err) &&
-           db_exec(db, &SQL_contact_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
+           db_exec(db, &SQL_contact_forget, DB_IN(DB_TEXT(event->key)), NULL, err) &&
+           db_exec(db, &SQL_grants_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
 }
 
 static bool apply_contact(struct app *app, struct db *db, const struct event *event, struct error *err)
@@ -98,6 +106,13 @@ static bool forget_contact(struct app *app, struct db *db, const struct event *e
     return db_exec(db, &SQL_contact_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
 }
 
+static bool grant_contact(struct app *app, struct db *db, const struct event *event, struct error *err)
+{
+    (void)app;
+    const struct unlock_input *input = event->input;
+    return db_exec(db, &SQL_grant_apply, DB_IN(DB_TEXT(input->user_id), DB_TEXT(input->worker_id), DB_TEXT(input->unlocked_at)), NULL, err);
+}
+
 const struct subscription profiles_subscriptions[] = {
     {&topic_users, TYPE("user.registered"), &user_input_fields, apply_user, "Her base profile appears."},
     {&topic_users, TYPE("user.updated"), &user_input_fields, apply_user, "Names follow."},
@@ -106,5 +121,6 @@ const struct subscription profiles_subscriptions[] = {
     {&topic_users, NULL, NULL, erase_user, "All of her goes."},
     {&topic_contacts, TYPE("user.contact_changed"), &contact_input_fields, apply_contact, "Contact details for those who may see them."},
     {&topic_contacts, NULL, NULL, forget_contact, "The contact details go."},
+    {&topic_unlocks, TYPE("contact.unlocked"), &unlock_input_fields, grant_contact, "Who has paid for whose contact."},
     {0},
 };

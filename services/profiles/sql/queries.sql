@@ -343,6 +343,14 @@ ON CONFLICT (user_id) DO UPDATE
    SET email = excluded.email, phone_number = excluded.phone_number, user_sequence = excluded.user_sequence
  WHERE contacts.user_sequence < excluded.user_sequence;
 
+-- name: grant_apply
+-- The worker may be unknown here still, or gone: the grant stands for itself.
+INSERT INTO contact_grants (user_id, housegirl_profile_id, granted_at) VALUES ($1, $2, $3::timestamptz) ON CONFLICT DO NOTHING;
+
+-- name: grants_forget
+-- Of a user who was erased.
+DELETE FROM contact_grants WHERE user_id = $1;
+
 -- name: contact_forget
 DELETE FROM contacts WHERE user_id = $1;
 
