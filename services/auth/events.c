@@ -43,13 +43,21 @@ struct profile_input {
 FIELDS(profile_input, FIELD(profile_input, profile_id, .required = true, .format = FORMAT_ID, .doc = "Base profile."),
        FIELD(profile_input, user_id, .required = true, .format = FORMAT_ID, .doc = "Its user."))
 
+struct forgotten_input {
+    struct given given;
+    const char *user_id;
+};
+FIELDS(forgotten_input, FIELD(forgotten_input, user_id, .required = true, .format = FORMAT_ID, .doc = "Who was forgotten."))
+
 static bool profile_created(struct app *app, struct db *db, const struct event *event, struct error *err);
+static bool payer_forgotten(struct app *app, struct db *db, const struct event *event, struct error *err);
 static bool profile_deleted(struct app *app, struct db *db, const struct event *event, struct error *err);
 static void key_changed(struct app *app, const struct event *event);
 
 const struct subscription auth_subscriptions[] = {
     {&topic_profiles, TYPE("profile.created"), &profile_input_fields, profile_created, "The user has a profile."},
     {&topic_profiles, NULL, NULL, profile_deleted, "The profile is gone; an erasure may be done."},
+    {&topic_payers, TYPE("payer.forgotten"), &forgotten_input_fields, payer_forgotten, "Payments holds no personal data of hers any more."},
     {0},
 };
 
@@ -69,6 +77,13 @@ static bool profile_deleted(struct app *app, struct db *db, const struct event *
 {
     (void)app;
     return db_exec(db, &SQL_profile_gone, DB_IN(DB_TEXT(event->key)), NULL, err);
+}
+
+static bool payer_forgotten(struct app *app, struct db *db, const struct event *event, struct error *err)
+{
+    (void)app;
+    const struct forgotten_input *input = event->input;
+    return db_exec(db, &SQL_payer_forgotten, DB_IN(DB_TEXT(input->user_id)), NULL, err);
 }
 
 static void key_changed(struct app *app, const struct event *event)

@@ -413,7 +413,7 @@ WITH gone AS (
 ), steps AS (
     INSERT INTO erasure_steps (erasure_id, service, state, completed_at)
     SELECT id, 'auth', 'done', now() FROM erasure
-    UNION ALL SELECT id, 'profiles', 'pending', NULL FROM erasure
+    UNION ALL SELECT id, s.name, 'pending', NULL FROM erasure, (VALUES ('profiles'), ('payments')) AS s(name)
 ), forgotten_events AS (
     DELETE FROM outbox WHERE key = $2 AND topic IN ('dc.auth.users', 'dc.auth.contacts') AND published_at IS NOT NULL
 ), forgotten_mail AS (
@@ -443,7 +443,11 @@ SELECT json_build_object('id', id, 'requested_at', rfc3339(requested_at),
                              ORDER BY service))
   FROM erasures JOIN erasure_steps ON erasure_id = id WHERE id = $1 GROUP BY id;
 
--- what profiles tells
+-- what profiles and payments tell
+
+-- name: payer_forgotten
+UPDATE erasure_steps AS s SET state = 'done', completed_at = now()
+  FROM erasures AS e WHERE e.id = s.erasure_id AND e.user_id = $1 AND s.service = 'payments' AND s.state = 'pending';
 
 -- name: profile_seen
 WITH seen AS (
