@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The fallback: what no route of our own answers goes to the service behind its prefix.
+#include "forward.h"
+
 #include <string.h>
 
 #include "compress.h"
@@ -23,7 +25,7 @@ static void answer_write(const struct request *rq, struct response *rs, const st
 static bool is_read(const struct request *rq);
 static bool is_storable(const struct response *rs);
 
-bool gateway_forward(struct request *rq, struct response *rs, struct error *err)
+bool forward_to_service(struct request *rq, struct response *rs, struct error *err)
 {
     struct gateway *gateway = gateway_of(rq);
     struct passage passage = {.route = upstream_route_find(rq->path)};

@@ -35,6 +35,8 @@ const struct setting gateway_settings[] = {
             .doc = "How long it is left alone before one request tries again, in milliseconds."),
     SETTING(gateway_settings, aggregate_timeout_ms, "DC_AGGREGATE_TIMEOUT_MS", "1500", .min = 50, .max = 60000,
             .doc = "When an answer of several parts goes out, with what is there, in milliseconds."),
+    SETTING(gateway_settings, unlock_wait_ms, "DC_UNLOCK_WAIT_MS", "1500", .min = 0, .max = 30000,
+            .doc = "How long an unlock waits for the contact to be there before it answers 202, in milliseconds."),
     SETTING(gateway_settings, cors_origins, "DC_CORS_ORIGINS", "",
             .doc = "Origins of browser apps, exact, comma-separated: https://app.example.com"),
     SETTING(gateway_settings, trusted_proxies, "DC_TRUSTED_PROXIES", "",

@@ -19,7 +19,7 @@ struct gateway_settings {
     const char *upstream_auth, *upstream_profiles, *upstream_agencies, *upstream_payments;
     int64_t upstream_connections, upstream_connect_timeout_ms, upstream_queue_ms, upstream_answer_limit_bytes;
     int64_t breaker_failures, breaker_open_ms;
-    int64_t aggregate_timeout_ms;
+    int64_t aggregate_timeout_ms, unlock_wait_ms;
     const char *cors_origins;
     const char *trusted_proxies;
     int64_t rate[LIMIT_CLASSES];
@@ -47,10 +47,9 @@ extern const struct broadcast_subscription gateway_broadcasts[];
 bool gateway_start(struct app *app, struct error *err);
 void gateway_stop(struct app *app);
 
-// The service's hooks: edge.c has before and after, forward.c the fallback.
+// The service's hooks: edge.c has before and after; the fallback is in forward.h.
 bool gateway_before(struct request *rq, struct response *rs, struct error *err);
 void gateway_after(struct request *rq, struct response *rs);
-bool gateway_forward(struct request *rq, struct response *rs, struct error *err);
 
 static inline struct gateway *gateway_of(const struct request *rq)
 {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "forward.h"
 #include "gateway.h"
 
 static const struct service gateway = {
@@ -11,7 +12,7 @@ static const struct service gateway = {
     .start = gateway_start,
     .stop = gateway_stop,
     .before = gateway_before,
-    .fallback = gateway_forward,
+    .fallback = forward_to_service,
     .after = gateway_after,
     .body_limit_bytes = UPSTREAM_BODY_MAX,
 };

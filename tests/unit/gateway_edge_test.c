@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "compress.h"
+#include "forward.h"
 #include "gateway.h"
 #include "jose.h"
 
@@ -105,7 +106,7 @@ static void app_start(void)
     struct error err = {0};
     service = (struct service){.name = "gateway", .routes = gateway_routes, .settings = gateway_settings,
                                .broadcasts = gateway_broadcasts, .before = gateway_before,
-                               .after = gateway_after, .fallback = gateway_forward};
+                               .after = gateway_after, .fallback = forward_to_service};
     app = (struct app){.service = &service, .settings = &settings, .clock = &clock_system, .metrics = metrics_new()};
     app.config.http_workers = 16;
     app.config.request_memory_bytes = 16 << 20;

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// Passes a request to the service behind its prefix.
+#pragma once
+
+#include "route.h"
+
+// The gateway's fallback: cache, place, replica, retry.
+bool forward_to_service(struct request *rq, struct response *rs, struct error *err);

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#include "unlock.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "forward.h"
+#include "gateway.h"
+#include "headers.h"
+
+#define FIRST_PAUSE_MS 2
+#define PAUSE_MS_MAX 40
+
+static json_t *contact_awaited(struct request *rq, const char *worker_id);
+static json_t *contact_read(struct request *rq, const char *worker_id, int timeout_ms);
+static void answer_with(struct request *rq, struct response *rs, json_t *body, json_t *contact, const char *worker_id);
+
+bool unlock_create(struct request *rq, struct response *rs, struct error *err)
+{
+    if (!forward_to_service(rq, rs, err)) return false;
+    if (rs->status != 200 && rs->status != 201) return true;
+    struct error unread = {0};
+    CLEANUP(json_release) json_t *body = json_parse(rs->body, rs->length, &unread);
+    const char *worker_id = json_member_text(body, "target_profile_id");
+    if (!worker_id) return true;
+    CLEANUP(json_release) json_t *contact = contact_awaited(rq, worker_id);
+    answer_with(rq, rs, body, contact, worker_id);
+    return true;
+}
+
+// Asks profiles until the grant has arrived there, for a bounded time; NULL when it has not.
+static json_t *contact_awaited(struct request *rq, const char *worker_id)
+{
+    const struct gateway_settings *settings = rq->app->settings;
+    const int64_t until_ms = clock_monotonic_ms() + settings->unlock_wait_ms;
+    for (int pause_ms = FIRST_PAUSE_MS; clock_monotonic_ms() < until_ms && !atomic_load(&rq->app->stopping);) {
+        nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000000L}, NULL);
+        json_t *contact = contact_read(rq, worker_id, (int)settings->unlock_wait_ms);
+        if (contact) return contact;
+        if (pause_ms < PAUSE_MS_MAX) pause_ms += pause_ms / 2 + 1;
+    }
+    return NULL;
+}
+
+static json_t *contact_read(struct request *rq, const char *worker_id, int timeout_ms)
+{
+    struct http_header headers[FORWARDED_MAX];
+    struct http_answer answer = {0};
+    struct error err = {0};
+    const char *encoded = http_encode(rq->arena, worker_id);
+    const struct http_call call = {.method = "GET", .path = encoded ? arena_printf(rq->arena, "/housegirls/%s", encoded) : "/", .headers = headers,
+                                   .header_count = headers_forward(rq, true, false, headers), .timeout_ms = timeout_ms};
+    if (!call.path || !upstream_call(gateway_of(rq)->upstreams, UPSTREAM_PROFILES, &call, rq->arena, &answer, &err) || answer.status != 200) return NULL;
+    CLEANUP(json_release) json_t *worker = json_parse(answer.body, answer.body_length, &err);
+    json_t *contact = json_object_get(worker, "contact");
+    return json_is_true(json_object_get(contact, "unlocked")) ? json_incref(contact) : NULL;
+}
+
+// Paid for and not here yet: 202, and where to look.
+static void answer_with(struct request *rq, struct response *rs, json_t *body, json_t *contact, const char *worker_id)
+{
+    json_object_set_new(body, "contact", contact ? json_incref(contact) : json_pack("{s:b}", "unlocked", 0));
+    if (!contact) {
+        rs->status = 202;
+        response_header_set(rs, "Location", arena_printf(rq->arena, "/api/housegirls/%s", worker_id));
+        response_header_set(rs, "Retry-After", "1");
+    }
+    const char *text = json_text(rq->arena, body);
+    if (text) response_json(rs, text);
+}
