@@ -476,7 +476,8 @@ WITH findings AS (
      WHERE b.balance <> coalesce(e.sum, 0)
     UNION ALL
     SELECT 'paid_without_credits', u.id, u.completed_at, '{}' FROM user_purchases AS u
-     WHERE u.status = 'completed' AND NOT EXISTS (SELECT FROM ledger_entries AS l WHERE l.reference = u.id AND l.kind IN ('credits_bought', 'opening'))
+     WHERE u.status = 'completed' AND EXISTS (SELECT FROM pushes AS p WHERE p.subject_kind = 'purchase' AND p.subject_id = u.id) -- not a legacy row
+       AND NOT EXISTS (SELECT FROM ledger_entries AS l WHERE l.reference = u.id AND l.kind = 'credits_bought')
     UNION ALL
     SELECT 'push_and_purchase_differ', p.subject_id, p.settled_at, jsonb_build_object('push', p.state, 'purchase', u.status)
       FROM pushes AS p JOIN user_purchases AS u ON p.subject_kind = 'purchase' AND u.id = p.subject_id
@@ -560,3 +561,85 @@ VALUES ('dc.payments.payers', 'ke.domesticconnect.payer.forgotten.v1', $1, json_
 -- What was still open when its person was erased: settled since, so that its phone goes, too.
 UPDATE pushes SET phone_number = NULL
  WHERE phone_number IS NOT NULL AND state IN ('completed', 'failed', 'expired') AND user_id IN (SELECT user_id FROM erased);
+
+-- legacy rows
+
+-- name: import_packages
+WITH given AS (
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(id text, name text, description text, price bigint, contacts_included bigint, is_active boolean, created_at timestamptz)
+), made AS (
+    INSERT INTO payment_packages (id, name, description, price, contacts_included, is_active, created_at)
+    SELECT id, name, description, price, contacts_included, is_active, coalesce(created_at, now()) FROM given
+    ON CONFLICT DO NOTHING RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.packages', 'ke.domesticconnect.package.changed.v1', made.id, package_event(made) FROM made
+)
+SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported' ELSE 'unchanged' END FROM given AS g LEFT JOIN made ON made.id = g.id;
+
+-- name: import_purchases
+-- Completed ones bring their remaining credits by an opening entry.
+WITH given AS (
+    SELECT r.*, p.name AS package_name, p.contacts_included
+      FROM jsonb_to_recordset($1::jsonb) AS r(id text, user_id text, package_id text, amount bigint, status text, contacts_remaining bigint, purchase_date timestamptz, receipt text)
+      LEFT JOIN payment_packages AS p ON p.id = r.package_id
+), made AS (
+    INSERT INTO user_purchases (id, user_id, package_id, package_name, amount, amount_charged, contacts_included, status, purchase_date, completed_at, receipt, failure_reason)
+    SELECT id, user_id, package_id, package_name, amount, (amount + 99) / 100 * 100, contacts_included, status, coalesce(purchase_date, now()),
+           CASE WHEN status IN ('completed', 'refunded') THEN coalesce(purchase_date, now()) END, receipt,
+           CASE WHEN status IN ('failed', 'expired') THEN 'Not paid in the old system.' END
+      FROM given WHERE package_name IS NOT NULL
+    ON CONFLICT DO NOTHING RETURNING *
+), credits AS (
+    INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
+    SELECT 'opening', 'credit', g.contacts_remaining, 'credits_issued', 'user:' || made.user_id, made.id
+      FROM made JOIN given AS g ON g.id = made.id WHERE g.contacts_remaining > 0
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.purchases', 'ke.domesticconnect.purchase.' || status || '.v1', made.id, purchase_event(made) FROM made
+)
+SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported' WHEN g.package_name IS NULL THEN 'its package is not there' ELSE 'unchanged' END
+  FROM given AS g LEFT JOIN made ON made.id = g.id;
+
+-- name: import_access
+-- Each brings the credit that was spent on it in the old system, and spends it.
+WITH given AS (
+    SELECT r.*, a.id AS other FROM jsonb_to_recordset($1::jsonb) AS r(id text, user_id text, target_profile_id text, accessed_at timestamptz)
+      LEFT JOIN contact_access AS a ON a.id = r.id OR (a.user_id = r.user_id AND a.target_profile_id = r.target_profile_id)
+), fresh AS (
+    SELECT DISTINCT ON (user_id, target_profile_id) * FROM given WHERE other IS NULL ORDER BY user_id, target_profile_id, accessed_at, id
+), opening AS (
+    INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
+    SELECT 'opening', 'credit', 1, 'credits_issued', 'user:' || user_id, id FROM fresh ORDER BY user_id
+    RETURNING id
+), spent AS (
+    INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
+    SELECT 'credit_spent', 'credit', 1, 'user:' || user_id, 'credits_used', id FROM fresh WHERE (SELECT count(*) FROM opening) >= 0 ORDER BY user_id
+    RETURNING id, reference
+), made AS (
+    INSERT INTO contact_access (id, user_id, target_profile_id, ledger_entry_id, accessed_at)
+    SELECT f.id, f.user_id, f.target_profile_id, s.id, coalesce(f.accessed_at, now()) FROM fresh AS f JOIN spent AS s ON s.reference = f.id
+    RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.contacts', 'ke.domesticconnect.contact.unlocked.v1', id,
+           json_build_object('access_id', id, 'user_id', user_id, 'worker_id', target_profile_id, 'unlocked_at', rfc3339(accessed_at)) FROM made
+)
+SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported' WHEN g.other = g.id THEN 'unchanged' ELSE 'the user has unlocked this contact by another row' END
+  FROM given AS g LEFT JOIN made ON made.id = g.id;
+
+-- name: import_agency_payments
+WITH given AS (
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(id text, agency_id text, payment_type text, amount bigint, status text, payment_date timestamptz)
+), made AS (
+    INSERT INTO agency_payments (id, agency_id, payment_type, amount, amount_charged, status, payment_date, completed_at, failure_reason)
+    SELECT id, agency_id, payment_type, amount, (amount + 99) / 100 * 100, status, coalesce(payment_date, now()),
+           CASE WHEN status IN ('completed', 'refunded') THEN coalesce(payment_date, now()) END,
+           CASE WHEN status IN ('failed', 'expired') THEN 'Not paid in the old system.' END
+      FROM given
+    ON CONFLICT DO NOTHING RETURNING *
+), told AS (
+    INSERT INTO outbox (topic, type, key, data)
+    SELECT 'dc.payments.agency-payments', 'ke.domesticconnect.agency_payment.' || status || '.v1', made.id, agency_payment_event(made) FROM made
+)
+SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported' ELSE 'unchanged' END FROM given AS g LEFT JOIN made ON made.id = g.id;
