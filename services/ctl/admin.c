@@ -57,14 +57,27 @@ static bool ask(const char *question, bool hidden, char *out, size_t size)
     return read && out[0];
 }
 
+// A verb of a service, as the service itself runs it.
+static int run_verb(const struct stack *stack, const char *service, const char *verb)
+{
+    struct error err = {0};
+    struct child child;
+    if (!child_start(stack, service, (const char *const[]){verb, NULL}, false, &child, &err)) return command_failed(&err);
+    return child_finish(&child);
+}
+
 int command_topics(const struct stack *stack, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    struct error err = {0};
-    struct child child;
-    if (!child_start(stack, "auth", (const char *const[]){"topics", NULL}, false, &child, &err)) return command_failed(&err);
-    return child_finish(&child);
+    return run_verb(stack, "auth", "topics");
+}
+
+int command_payments_reconcile(const struct stack *stack, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return run_verb(stack, "payments", "reconcile");
 }
 
 static int verify_service(const struct stack *stack, const char *service)

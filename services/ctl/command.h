@@ -38,8 +38,10 @@ int command_events_redrive(const struct stack *stack, int argc, char **argv);
 int command_events_discard(const struct stack *stack, int argc, char **argv);
 int command_events_replay(const struct stack *stack, int argc, char **argv);
 int command_import(const struct stack *stack, int argc, char **argv);
+int command_import_resume(const struct stack *stack, int argc, char **argv);
 int command_import_report(const struct stack *stack, int argc, char **argv);
 int command_import_quarantine(const struct stack *stack, int argc, char **argv);
+int command_payments_reconcile(const struct stack *stack, int argc, char **argv);
 int command_asyncapi(const struct stack *stack, int argc, char **argv);
 
 // Says what went wrong, on standard error, and returns 1.

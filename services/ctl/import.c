@@ -70,6 +70,34 @@ static bool import_file(struct import *import, const char *path, struct error *e
     return true;
 }
 
+// Collections that waited for a service which is there now.
+static bool send_waiting(struct import *import, struct error *err)
+{
+    int64_t total = 0, done = 0;
+    for (const struct collection *collection = import_collections; collection->name; collection++) {
+        CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)1 << 20);
+        struct db db;
+        if (!collection->takers[0]) continue;
+        db_begin(&db, import->pool, DB_READ, arena);
+        enum db_found found = db_row(&db, &SQL_import_waiting, DB_IN(DB_TEXT(collection->name)), DB_OUT(DB_GET_INT(&import->run), DB_GET_INT(&total)), err);
+        db_end(&db);
+        if (found == DB_FAILED || (found == DB_FOUND && !import_send(import, collection, total, &done, err))) return false;
+    }
+    if (import->terminal && done) fputc('\n', stderr);
+    return import_report(import, NULL, err);
+}
+
+int command_import_resume(const struct stack *stack, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    struct error err = {.arena = stack->arena};
+    struct import import = {.stack = stack, .terminal = isatty(STDERR_FILENO)};
+    bool ok = open_staging(&import, stack, &err) && send_waiting(&import, &err);
+    db_pool_close(import.pool);
+    return ok ? 0 : command_failed(&err);
+}
+
 static int report_on(const struct stack *stack, int argc, char **argv,
                      bool (*report)(struct import *import, const char *only, struct error *err))
 {

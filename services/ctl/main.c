@@ -7,6 +7,7 @@
 
 static const struct command commands[] = {
     {"import", "FILE", "load a legacy db.json and report on every row", command_import},
+    {"import resume", "", "send rows that waited for a service which is there now", command_import_resume},
     {"import report", "[--collection C]", "the report of the last import again", command_import_report},
     {"import quarantine", "[--collection C]", "the rows that are kept back, with reasons, as JSON", command_import_quarantine},
     {"admin create", "--email E [--password P | --password-stdin]", "make an administrator; asks for what is not given", command_admin_create},
@@ -17,6 +18,7 @@ static const struct command commands[] = {
     {"events redrive", "[--service S] [--topic T] [--key K]", "apply parked events again, in order", command_events_redrive},
     {"events discard", "--service S --topic T --key K", "drop the first parked event of a key; audited", command_events_discard},
     {"events replay", "--service S --topic T", "rebuild a read model from its topic", command_events_replay},
+    {"payments reconcile", "", "have open payments asked about, and print what does not add up", command_payments_reconcile},
     {"asyncapi", "DIR", "bundle the event schemas of DIR into one AsyncAPI document", command_asyncapi},
 };
 

@@ -154,6 +154,10 @@ UPDATE import_collections AS c
           FROM import_findings WHERE collection = $1 AND run = $2) AS f
  WHERE c.collection = $1 AND c.run = $2;
 
+-- name: import_waiting
+-- The run of a collection whose rows wait, and how many.
+SELECT run, waiting FROM import_collections WHERE collection = $1 AND waiting > 0;
+
 -- the report
 
 -- name: import_counts
