@@ -5,7 +5,7 @@
 set -euo pipefail
 : "${DATABASE_URL:?}" "${SECRETS_DIR:?}"
 
-for owner in auth profiles import; do
+for owner in auth profiles payments import; do
     psql -X -q -v ON_ERROR_STOP=1 -v owner="dc_$owner" -v password="$(cat "$SECRETS_DIR/database_$owner")" \
         "$DATABASE_URL" <<'SQL'
 SELECT format('CREATE ROLE %I LOGIN', :'owner')

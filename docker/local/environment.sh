@@ -23,22 +23,28 @@ except OSError:
 PYTHON
 }
 
-# Ports are chosen once and kept, so that a restarted stack is found where it was.
+# Every name of a port that the stack needs; the gateway's own one is the caller's.
+port_names() {
+    local service
+    echo POSTGRES_PORT KAFKA_PORT CONTROLLER_PORT PORT_DARAJA METRICS_PORT_GATEWAY
+    for service in $OWNERS; do echo "PORT_${service^^} METRICS_PORT_${service^^}"; done
+}
+
+# Ports are chosen once and kept, so that a restarted stack is found where it was; a part that is new gets one, too.
 choose_ports() {
-    local file=$RUN_DIR/ports ports
-    if [ ! -e "$file" ]; then
-        read -r -a ports <<<"$(free_ports 8)"
-        printf '%s\n' "POSTGRES_PORT=${ports[0]}" "KAFKA_PORT=${ports[1]}" "CONTROLLER_PORT=${ports[2]}" \
-            "PORT_AUTH=${ports[3]}" "PORT_PROFILES=${ports[4]}" "METRICS_PORT_AUTH=${ports[5]}" \
-            "METRICS_PORT_PROFILES=${ports[6]}" "METRICS_PORT_GATEWAY=${ports[7]}" >"$file"
-    fi
+    local file=$RUN_DIR/ports names ports i
+    touch "$file"
+    read -r -d '' -a names < <(port_names | tr ' ' '\n' | grep -vxFf <(sed 's/=.*//' "$file")) || true
+    read -r -a ports <<<"$(free_ports ${#names[@]})"
+    for i in "${!names[@]}"; do echo "${names[i]}=${ports[i]}" >>"$file"; done
     . "$file"
 }
 
 make_secrets() {
     local name
     mkdir -p "$RUN_DIR/secrets" && chmod 700 "$RUN_DIR/secrets"
-    for name in signing_key cursor database_superuser database_auth database_profiles database_import; do
+    for name in signing_key payments cursor daraja_key daraja_secret daraja_passkey database_superuser \
+        $(printf 'database_%s ' $OWNERS import); do
         [ -s "$RUN_DIR/secrets/$name" ] || (umask 077 && openssl rand -hex 32 >"$RUN_DIR/secrets/$name")
     done
 }
@@ -59,69 +65,97 @@ write_environment() {
     (
         umask 077
         environment_for_people >"$RUN_DIR/env"
-        environment_auth >"$RUN_DIR/auth.env"
-        environment_profiles >"$RUN_DIR/profiles.env"
-        environment_gateway >"$RUN_DIR/gateway.env"
+        local service
+        for service in $SERVICES; do
+            { environment_shared "$service" && "environment_$service" && settings_given "$service"; } >"$RUN_DIR/$service.env"
+        done
+        environment_daraja >"$RUN_DIR/daraja.env"
     )
 }
 
 environment_for_people() {
+    local service metrics
     cat <<ENV
 PORT=$PORT
 GATEWAY_URL=http://127.0.0.1:$PORT
 KAFKA_BROKERS=$KAFKA_BROKERS
 DATABASE_URL=$DATABASE_URL
-DATABASE_URL_AUTH=$(database_url auth)
-DATABASE_URL_PROFILES=$(database_url profiles)
 DATABASE_URL_IMPORT=$(database_url import)
-URL_AUTH=http://127.0.0.1:$PORT_AUTH
-URL_PROFILES=http://127.0.0.1:$PORT_PROFILES
-METRICS_PORT_AUTH=$METRICS_PORT_AUTH
-METRICS_PORT_PROFILES=$METRICS_PORT_PROFILES
-METRICS_PORT_GATEWAY=$METRICS_PORT_GATEWAY
+URL_DARAJA=http://127.0.0.1:$PORT_DARAJA
 MAIL_DIR=$RUN_DIR/mail
 RUN_DIR=$RUN_DIR
 BIN_DIR=$BUILD/bin
+METRICS_PORT_GATEWAY=$METRICS_PORT_GATEWAY
 ENV
+    for service in $OWNERS; do
+        local port=PORT_${service^^} metrics=METRICS_PORT_${service^^}
+        echo "DATABASE_URL_${service^^}=$(database_url "$service")"
+        echo "URL_${service^^}=http://127.0.0.1:${!port}"
+        echo "$metrics=${!metrics}"
+    done
 }
 
-environment_shared() { # SERVICE METRICS_PORT HTTP_PORT
+environment_shared() { # SERVICE
+    local port=PORT_${1^^} metrics=METRICS_PORT_${1^^}
+    [ "$1" != gateway ] || port=PORT
     cat <<ENV
 KAFKA_BROKERS=$KAFKA_BROKERS
-DC_HTTP_PORT=$3
-DC_METRICS_PORT=$2
+DC_HTTP_PORT=${!port}
+DC_METRICS_PORT=${!metrics}
 DC_CURSOR_SECRET_FILE=$RUN_DIR/secrets/cursor
 ENV
     [ "$1" = gateway ] || echo "DATABASE_URL=$(database_url "$1")"
 }
 
 environment_auth() {
-    environment_shared auth "$METRICS_PORT_AUTH" "$PORT_AUTH"
     cat <<ENV
 DC_SIGNING_KEY_SECRET_FILE=$RUN_DIR/secrets/signing_key
 DC_MAIL_URL=file://$RUN_DIR/mail
 DC_PUBLIC_URL=http://127.0.0.1:$PORT
 ENV
-    settings_given auth
 }
 
-environment_profiles() {
-    environment_shared profiles "$METRICS_PORT_PROFILES" "$PORT_PROFILES"
-    settings_given profiles
+environment_profiles() { :; }
+
+environment_payments() {
+    cat <<ENV
+DC_PAYMENTS_SECRET_FILE=$RUN_DIR/secrets/payments
+DC_DARAJA_URL=http://127.0.0.1:$PORT_DARAJA
+DC_DARAJA_CONSUMER_KEY_FILE=$RUN_DIR/secrets/daraja_key
+DC_DARAJA_CONSUMER_SECRET_FILE=$RUN_DIR/secrets/daraja_secret
+DC_DARAJA_PASSKEY_FILE=$RUN_DIR/secrets/daraja_passkey
+DC_DARAJA_INITIATOR=local
+DC_DARAJA_SECURITY_CREDENTIAL=bG9jYWw=
+DC_DARAJA_CALLBACK_URL=http://127.0.0.1:$PORT/api
+DC_DARAJA_CALLBACK_SOURCES=127.0.0.1
+DC_SPOOL_DIR=$RUN_DIR/spool
+ENV
 }
 
 environment_gateway() {
-    environment_shared gateway "$METRICS_PORT_GATEWAY" "$PORT"
+    local service
+    for service in $OWNERS; do
+        local port=PORT_${service^^}
+        echo "DC_UPSTREAM_${service^^}=http://127.0.0.1:${!port}"
+    done
     cat <<ENV
-DC_UPSTREAM_AUTH=http://127.0.0.1:$PORT_AUTH
-DC_UPSTREAM_PROFILES=http://127.0.0.1:$PORT_PROFILES
 DC_SCHEMAS_DIR=$ROOT/schemas
 DC_BODY_LIMIT_BYTES=9437184
 DC_HTTP_WORKERS=256
 DC_HTTP_THREADS=1024
 DC_DOCS_DIR=$BORROWED/swagger-ui
 ENV
-    settings_given gateway
+}
+
+environment_daraja() {
+    cat <<ENV
+DARAJA_PORT=$PORT_DARAJA
+DARAJA_CONSUMER_KEY=$(cat "$RUN_DIR/secrets/daraja_key")
+DARAJA_CONSUMER_SECRET=$(cat "$RUN_DIR/secrets/daraja_secret")
+DARAJA_SHORTCODE=174379
+DARAJA_PASSKEY=$(cat "$RUN_DIR/secrets/daraja_passkey")
+${DARAJA_CALLBACK_DELAY_MS:+DARAJA_CALLBACK_DELAY_MS=$DARAJA_CALLBACK_DELAY_MS}
+ENV
 }
 
 # Whatever the caller set for one service (AUTH_DC_BCRYPT_COST=4 make start) goes into its file.

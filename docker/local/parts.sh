@@ -1,6 +1,7 @@
 # The processes of the local stack, as programs of supervisor: what dies comes back. Sourced by stack.sh.
 
-SERVICES="auth profiles gateway"
+OWNERS="auth profiles payments" # services with a database
+SERVICES="$OWNERS gateway"
 
 write_supervisor() {
     mkdir -p "$RUN_DIR/log" "$RUN_DIR/mail" "$RUN_DIR/supervisor"
@@ -32,6 +33,7 @@ CONF
     for service in $SERVICES; do
         program "$service" TERM "/bin/sh -c 'set -a; . $RUN_DIR/$service.env; exec $BUILD/bin/$service'"
     done
+    program daraja TERM "/bin/sh -c 'set -a; . $RUN_DIR/daraja.env; exec $BUILD/bin/daraja-simulator'"
 }
 
 # program NAME STOP_SIGNAL COMMAND [USER]

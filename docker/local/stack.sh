@@ -118,14 +118,14 @@ parts_up() {
 
 migrate() {
     local service
-    for service in auth profiles; do
+    for service in $OWNERS; do
         service_verb "$service" migrate
     done
 }
 
 services_up() {
     # shellcheck disable=SC2086 # a list of words
-    step "services" parts_up $SERVICES
+    step "services" parts_up daraja $SERVICES
     local service port
     for service in $SERVICES; do
         port=METRICS_PORT_${service^^}
@@ -155,7 +155,7 @@ stop() {
         return 0
     fi
     # callers first, then those they call, the servers last: nothing is asked of what is gone
-    control stop gateway auth profiles
+    control stop gateway $OWNERS
     control stop all
     control shutdown
     wait_for 20 supervisor_gone || refuse "the process manager does not end. See $RUN_DIR/log/supervisord.log."
