@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+// Callbacks as they are worked off: what fits is believed, what does not is left to a query, and nothing is credited meanwhile.
+#include "payments_database.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "agency_payment.h"
+#include "push.h"
+#include "refund.h"
+
+static struct payments_database made;
+
+static int setup(void **state)
+{
+    (void)state;
+    return payments_database_create(&made);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return payments_database_drop(&made);
+}
+
+static int a_pushed_purchase(void **state)
+{
+    (void)state;
+    payments_database_clean(&made);
+    purchase_pushed(&made, "a", "u1", "+254722000111");
+    return 0;
+}
+
+// A callback for purchase a; members may be given as JSON.
+static const char *callback(const char *checkout, const char *code, const char *amount, const char *receipt)
+{
+    const bool paid = strcmp(code, "0") == 0;
+    const char *items = paid ? arena_printf(made.kit.arena, ",\"CallbackMetadata\":{\"Item\":[{\"Name\":\"Amount\",\"Value\":%s},"
+                                            "{\"Name\":\"MpesaReceiptNumber\",\"Value\":%s},{\"Name\":\"Balance\"}]}", amount, receipt) : "";
+    return arena_printf(made.kit.arena, "{\"Body\":{\"stkCallback\":{\"MerchantRequestID\":\"m-a\",\"CheckoutRequestID\":\"%s\",\"ResultCode\":%s,"
+                                        "\"ResultDesc\":\"said\"%s}}}", checkout, code, items);
+}
+
+static const char *status(void)
+{
+    return cell(&made, "SELECT status FROM user_purchases WHERE id = 'a'");
+}
+
+static void what_fits_is_believed(void **state)
+{
+    (void)state;
+    assert_string_equal(callback_worked_off(&made, "a", callback("co-a", "0", "500.00", "\"R1\"")), "applied");
+    assert_string_equal(status(), "completed");
+    assert_string_equal(callback_worked_off(&made, "a", callback("co-a", "0", "500", "\"R1\"")), "duplicate");
+    assert_string_equal(callback_worked_off(&made, "a", callback("co-a", "1032", "0", "\"\"")), "ignored");
+    assert_int_equal(number(&made, "SELECT sum(amount) FROM ledger_entries WHERE kind = 'credits_bought'"), 3);
+}
+
+static void a_cancelled_one_says_so_to_the_buyer(void **state)
+{
+    (void)state;
+    assert_string_equal(callback_worked_off(&made, "a", callback("co-a", "1032", "0", "\"\"")), "applied");
+    assert_string_equal(status(), "failed");
+    assert_string_equal(cell(&made, "SELECT failure_reason FROM user_purchases"), "The payment was cancelled on the phone.");
+}
+
+static void expect_doubt(const char *body, const char *doubt)
+{
+    assert_string_equal(callback_worked_off(&made, "a", body), "doubtful");
+    assert_string_equal(cell(&made, "SELECT doubt FROM stk_callbacks ORDER BY id DESC LIMIT 1"), doubt);
+    assert_string_equal(status(), "pending");
+    assert_string_equal(cell(&made, "SELECT in_doubt AND act_at <= now() FROM pushes WHERE id = 'push-a'"), "t"); // M-Pesa is asked at once
+}
+
+static void what_does_not_fit_is_left_to_a_query(void **state)
+{
+    (void)state;
+    expect_doubt(callback("co-a", "0", "499", "\"R1\""), "another amount");
+    expect_doubt(callback("co-a", "0", "\"500\"", "\"R1\""), "no amount");
+    expect_doubt(callback("co-b", "0", "500", "\"R1\""), "another CheckoutRequestID");
+    expect_doubt(callback("co-a", "0", "500", "null"), "no receipt");
+    expect_doubt(callback("co-a", "77", "0", "\"\""), "an unknown result code");
+    assert_string_equal(callback_worked_off(&made, "a", "<html>"), "malformed");
+    assert_string_equal(callback_worked_off(&made, "nobody", callback("co-a", "0", "500", "\"R1\"")), "no_push");
+    assert_int_equal(number(&made, "SELECT count(*) FROM ledger_entries"), 0);
+}
+
+static void a_receipt_counts_for_one_payment(void **state)
+{
+    (void)state;
+    purchase_pushed(&made, "b", "u2", "+254722000112");
+    callback_worked_off(&made, "a", callback("co-a", "0", "500", "\"R1\""));
+    const char *body = callback("co-b", "0", "500", "\"R1\"");
+    char *other = strstr((char *)(uintptr_t)body, "m-a");
+    other[2] = 'b';
+    assert_string_equal(callback_worked_off(&made, "b", body), "doubtful");
+    assert_string_equal(cell(&made, "SELECT status FROM user_purchases WHERE id = 'b'"), "pending");
+}
+
+static void a_push_whose_answer_was_lost_takes_its_ids_from_the_callback(void **state)
+{
+    (void)state;
+    cell(&made, "UPDATE pushes SET state = 'unknown', checkout_request_id = NULL, merchant_request_id = NULL, act_at = now() + interval '1 hour'");
+    expect_doubt(callback("co-z", "0", "500", "\"R1\""), "the push's own answer was lost");
+    assert_string_equal(cell(&made, "SELECT checkout_request_id || merchant_request_id FROM pushes"), "co-zm-a");
+}
+
+static void a_callback_before_the_pushs_own_answer_waits(void **state)
+{
+    (void)state;
+    cell(&made, "UPDATE pushes SET state = 'pushing', checkout_request_id = NULL");
+    assert_string_equal(callback_worked_off(&made, "a", callback("co-a", "0", "500", "\"R1\"")), "none");
+    assert_string_equal(cell(&made, "SELECT act_at > now() FROM stk_callbacks"), "t");
+    assert_string_equal(status(), "pending");
+}
+
+// --- Refunds and fees ----------------------------------------------------------------------------
+
+static const char *refund_asked(int credits)
+{
+    struct db db = kit_session(&made.kit, DB_WRITE);
+    const char *json = NULL;
+    const bool ok = db_text(&db, &SQL_refund_insert,
+                            DB_IN(DB_TEXT("r1"), DB_TEXT("reversal"), DB_TEXT("purchase"), DB_TEXT("a"), DB_TEXT("u1"), DB_INT(50000), DB_INT(credits), DB_TEXT("R1"),
+                                  DB_TEXT(NULL), DB_TEXT("asked"), DB_TEXT("admin"), DB_TEXT("conv-1")), &json, NULL, &made.kit.err) && db_commit(&db, &made.kit.err);
+    db_end(&db);
+    return ok ? json : NULL;
+}
+
+static void refund_told(bool completed)
+{
+    struct db db = kit_session(&made.kit, DB_WRITE);
+    kit_assert_fine(&made.kit, refund_settle(&db, "r1", completed, "RR1", "1", "no float", &made.kit.err) && db_commit(&db, &made.kit.err));
+    db_end(&db);
+}
+
+static void a_whole_refund_takes_the_credits_and_gives_the_money(void **state)
+{
+    (void)state;
+    purchase_settled(&made, "a", EVENT_PAID, "R1");
+    assert_non_null(refund_asked(3));
+    assert_int_equal(number(&made, "SELECT balance FROM ledger_balances"), 0); // not to be spent meanwhile
+    refund_told(true);
+    refund_told(true); // said twice
+    assert_string_equal(status(), "refunded");
+    assert_int_equal(number(&made, "SELECT sum(amount) FROM ledger_entries WHERE kind = 'refunded'"), 50000);
+    assert_int_equal(number(&made, "SELECT count(*) FROM outbox WHERE type LIKE '%%purchase.refunded%%'"), 1);
+    assert_int_equal(number(&made, "SELECT count(*) FROM audit_log WHERE action = 'payment.refund_requested'"), 1);
+}
+
+static void a_failed_refund_returns_the_credits(void **state)
+{
+    (void)state;
+    purchase_settled(&made, "a", EVENT_PAID, "R1");
+    refund_asked(3);
+    refund_told(false);
+    assert_string_equal(status(), "completed");
+    assert_int_equal(number(&made, "SELECT balance FROM ledger_balances"), 3);
+    assert_int_equal(number(&made, "SELECT received FROM ledger_balances"), 3);
+}
+
+static void spent_credits_cannot_be_taken_back(void **state)
+{
+    (void)state;
+    purchase_settled(&made, "a", EVENT_PAID, "R1");
+    assert_null(refund_asked(4));
+    kit_assert_problem(&made.kit, &problem_no_credits);
+    kit_forget(&made.kit);
+    assert_int_equal(number(&made, "SELECT count(*) FROM refunds"), 0);
+}
+
+static void fee_asked(const char *fee_id, const char *payer)
+{
+    const struct fee_input input = {.fee_id = fee_id, .agency_id = "ag1", .payer_user_id = payer, .payment_type = "membership", .amount = 100050};
+    const struct event event = {.input = &input};
+    struct db db = kit_session(&made.kit, DB_WRITE);
+    kit_assert_fine(&made.kit, fee_requested(&made.app, &db, &event, &made.kit.err) && db_commit(&db, &made.kit.err));
+    db_end(&db);
+}
+
+static void a_fee_is_pushed_once_and_answered(void **state)
+{
+    (void)state;
+    cell(&made, "INSERT INTO payers VALUES ('u5', '+254733000111', '1')");
+    fee_asked("fee1", "u5");
+    fee_asked("fee1", "u5");
+    assert_int_equal(number(&made, "SELECT count(*) FROM pushes WHERE subject_kind = 'agency_payment' AND amount = 100100"), 1);
+    cell(&made, "UPDATE pushes SET state = 'pushed', id = 'push-fee' WHERE subject_kind = 'agency_payment'");
+    assert_int_equal(purchase_settled(&made, "fee", EVENT_PAID, "RF"), SETTLED_APPLIED);
+    assert_int_equal(number(&made, "SELECT count(*) FROM outbox WHERE type LIKE '%%agency_payment.completed%%' AND data ->> 'fee_id' = 'fee1'"), 1);
+    assert_int_equal(number(&made, "SELECT sum(amount) FROM ledger_entries WHERE kind = 'paid'"), 100100);
+}
+
+static void a_fee_of_somebody_without_a_phone_fails_at_once(void **state)
+{
+    (void)state;
+    fee_asked("fee2", "unknown");
+    assert_int_equal(number(&made, "SELECT count(*) FROM outbox WHERE type LIKE '%%agency_payment.failed%%' AND data ->> 'failure_reason' LIKE 'There is no phone%%'"), 1);
+    assert_int_equal(number(&made, "SELECT count(*) FROM pushes WHERE subject_kind = 'agency_payment'"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(what_fits_is_believed, a_pushed_purchase),
+        cmocka_unit_test_setup(a_cancelled_one_says_so_to_the_buyer, a_pushed_purchase),
+        cmocka_unit_test_setup(what_does_not_fit_is_left_to_a_query, a_pushed_purchase),
+        cmocka_unit_test_setup(a_receipt_counts_for_one_payment, a_pushed_purchase),
+        cmocka_unit_test_setup(a_push_whose_answer_was_lost_takes_its_ids_from_the_callback, a_pushed_purchase),
+        cmocka_unit_test_setup(a_callback_before_the_pushs_own_answer_waits, a_pushed_purchase),
+        cmocka_unit_test_setup(a_whole_refund_takes_the_credits_and_gives_the_money, a_pushed_purchase),
+        cmocka_unit_test_setup(a_failed_refund_returns_the_credits, a_pushed_purchase),
+        cmocka_unit_test_setup(spent_credits_cannot_be_taken_back, a_pushed_purchase),
+        cmocka_unit_test_setup(a_fee_is_pushed_once_and_answered, a_pushed_purchase),
+        cmocka_unit_test_setup(a_fee_of_somebody_without_a_phone_fails_at_once, a_pushed_purchase),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
