@@ -4,10 +4,11 @@ set -euo pipefail
 cd "$(dirname "$0")"
 umask 077
 mkdir -p secrets
-for name in signing_key cursor database_superuser database_auth database_profiles database_import; do
+for name in signing_key payments cursor daraja_key daraja_secret daraja_passkey database_superuser \
+    database_auth database_profiles database_payments database_import; do
     [ -s "secrets/$name" ] || openssl rand -hex 32 >"secrets/$name"
 done
-for owner in auth profiles import; do
+for owner in auth profiles payments import; do
     echo "postgresql://dc_$owner:$(cat "secrets/database_$owner")@postgres:5432/dc_$owner" >"secrets/database_url_$owner"
 done
 # read inside the containers by user 10001
