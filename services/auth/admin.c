@@ -5,11 +5,9 @@
 
 #include "api.h"
 
-#define COUNT_MAX 10000
+#define COUNT_CAP 10000 // a longer list is said to be an estimate
 
 static const char *like_pattern(struct arena *arena, const char *text);
-static bool answer_page(struct request *rq, struct response *rs, const char *member, const char *rows, const char *next_key,
-                        const struct page *page, int64_t total, const char *filters, struct error *err);
 
 // GET /admin/users --------------------------------------------------------------------------------
 
@@ -18,18 +16,9 @@ bool admin_users(struct request *rq, struct response *rs, struct error *err)
     const struct users_input *query = rq->query;
     const char *active = field_given(&users_input_fields, query, "is_active") ? query->is_active ? "true" : "false" : NULL;
     const char *pattern = query->search ? like_pattern(rq->arena, query->search) : NULL;
-    const char *filters = arena_printf(rq->arena, "admin/users %s %s %s", query->user_type ? query->user_type : "-", active ? active : "-",
-                                       pattern ? pattern : "");
-    const char *rows = NULL, *next_key = NULL;
-    struct page page;
-    int64_t total = -1;
-    if (!page_read(rq, query->page, query->per_page, query->cursor, filters, &page, err)) return false;
-    const struct db_value type = DB_TEXT(query->user_type), search = DB_TEXT(pattern), state = DB_TEXT(active);
-    if (db_row(&rq->db, &SQL_users_list, DB_IN(type, search, state, DB_TEXT(page.after), DB_INT(page.offset), DB_INT(page.size)),
-               DB_OUT(DB_GET_TEXT(&rows), DB_GET_TEXT(&next_key)), err) == DB_FAILED)
-        return false;
-    if (!page.after && db_row(&rq->db, &SQL_users_count, DB_IN(type, search, state), DB_OUT(DB_GET_INT(&total)), err) == DB_FAILED) return false;
-    return answer_page(rq, rs, "users", rows, next_key, &page, total, filters, err);
+    const struct page_list list = {.member = "users", .list = &SQL_users_list, .count = &SQL_users_count, .count_cap = COUNT_CAP,
+                                   .filters = DB_IN(DB_TEXT(query->user_type), DB_TEXT(pattern), DB_TEXT(active))};
+    return page_answer(rq, rs, query->page, query->per_page, query->cursor, &list, err);
 }
 
 static const char *like_pattern(struct arena *arena, const char *text)
@@ -42,13 +31,6 @@ static const char *like_pattern(struct arena *arena, const char *text)
     }
     text_add(&out, "%");
     return text_take(&out);
-}
-
-static bool answer_page(struct request *rq, struct response *rs, const char *member, const char *rows, const char *next_key,
-                        const struct page *page, int64_t total, const char *filters, struct error *err)
-{
-    const bool more = total > COUNT_MAX;
-    return page_write(rq, rs, member, rows, page, more ? COUNT_MAX : total, more, next_key, filters, err);
 }
 
 bool admin_user(struct request *rq, struct response *rs, struct error *err)
@@ -109,18 +91,7 @@ bool admin_toggle(struct request *rq, struct response *rs, struct error *err)
 bool admin_audit(struct request *rq, struct response *rs, struct error *err)
 {
     const struct audit_input *query = rq->query;
-    const char *none = "-", *rows = NULL, *next_key = NULL;
-    const char *filters = arena_printf(rq->arena, "admin/audit %s %s %s %s", query->actor ? query->actor : none, query->action ? query->action : none,
-                                       query->subject ? query->subject : none, query->since ? query->since : none);
-    struct page page;
-    int64_t total = -1;
-    if (!page_read(rq, query->page, query->per_page, query->cursor, filters, &page, err)) return false;
-    const struct db_value actor = DB_TEXT(query->actor), action = DB_TEXT(query->action), subject = DB_TEXT(query->subject),
-                          since = DB_TEXT(query->since);
-    if (db_row(&rq->db, &SQL_audit_list, DB_IN(actor, action, subject, since, DB_TEXT(page.after), DB_INT(page.offset), DB_INT(page.size)),
-               DB_OUT(DB_GET_TEXT(&rows), DB_GET_TEXT(&next_key)), err) == DB_FAILED)
-        return false;
-    if (!page.after && db_row(&rq->db, &SQL_audit_count, DB_IN(actor, action, subject, since), DB_OUT(DB_GET_INT(&total)), err) == DB_FAILED)
-        return false;
-    return answer_page(rq, rs, "entries", rows, next_key, &page, total, filters, err);
+    const struct page_list list = {.member = "entries", .list = &SQL_audit_list, .count = &SQL_audit_count, .count_cap = COUNT_CAP,
+                                   .filters = DB_IN(DB_TEXT(query->actor), DB_TEXT(query->action), DB_TEXT(query->subject), DB_TEXT(query->since))};
+    return page_answer(rq, rs, query->page, query->per_page, query->cursor, &list, err);
 }

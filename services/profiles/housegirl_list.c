@@ -97,9 +97,14 @@ static struct listing listing_of(const struct worker_query *query, struct arena 
     struct listing listing = {.facets = db_array(arena, facets.items, facets.count),
                               .min_salary = bound(query, "min_salary", query->min_salary), .max_salary = bound(query, "max_salary", query->max_salary),
                               .min_age = bound(query, "min_age", query->min_age), .max_age = bound(query, "max_age", query->max_age)};
-    listing.filters = arena_printf(arena, "%s %lx %ld %ld %ld %ld %s", listing.facets ? listing.facets : "", (unsigned long)query->given.bits & 0x1E00,
-                                   (long)query->min_salary, (long)query->max_salary, (long)query->min_age, (long)query->max_age,
-                                   query->sort ? query->sort : "newest");
+    const struct db_value bounds[] = {listing.min_salary, listing.max_salary, listing.min_age, listing.max_age};
+    struct text_buffer filters = text_buffer(arena);
+    text_printf(&filters, "%s %s", listing.facets ? listing.facets : "", query->sort ? query->sort : "newest");
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+        if (bounds[i].type == DB_VALUE_INT) text_printf(&filters, " %lld", (long long)bounds[i].integer);
+        else text_add(&filters, " -");
+    }
+    listing.filters = text_take(&filters);
     return listing;
 }
 

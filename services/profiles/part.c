@@ -101,15 +101,9 @@ static bool answer(struct response *rs, const char *json, struct error *err)
 bool list_by_creation(struct request *rq, struct response *rs, const char *member, const struct sql *list, const struct sql *count, struct error *err)
 {
     const struct list_query *query = rq->query;
-    struct page page;
-    const char *rows = NULL, *next = NULL;
-    int64_t total = -1;
-    if (!page_read(rq, query->page, query->per_page, query->cursor, member, &page, err)) return false;
-    if (db_row(&rq->db, list, DB_IN(DB_TEXT(page.after ? page.after : BEFORE_NEWEST), DB_INT(page.offset), DB_INT(page.size)),
-               DB_OUT(DB_GET_TEXT(&rows), DB_GET_TEXT(&next)), err) != DB_FOUND)
-        return false;
-    if (!page.after && db_row(&rq->db, count, DB_IN(DB_INT(COUNT_CAP + 1)), DB_OUT(DB_GET_INT(&total)), err) != DB_FOUND) return false;
-    return page_write(rq, rs, member, rows, &page, total, total > COUNT_CAP, next, member, err);
+    const struct page_list page_list = {.member = member, .list = list, .count = count, .filters = DB_NOTHING, .count_cap = COUNT_CAP,
+                                        .before_first = BEFORE_NEWEST};
+    return page_answer(rq, rs, query->page, query->per_page, query->cursor, &page_list, err);
 }
 
 bool part_list(struct request *rq, struct response *rs, struct error *err)

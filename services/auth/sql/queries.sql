@@ -349,12 +349,12 @@ SELECT coalesce(json_agg(user_json(p::users)::jsonb
   FROM page AS p;
 
 -- name: users_count
--- Counts to ten thousand and no further.
+-- $4: where to stop counting.
 SELECT count(*) FROM (
     SELECT FROM users
      WHERE ($1::text IS NULL OR user_type = $1) AND ($3::boolean IS NULL OR is_active = $3)
        AND ($2::text IS NULL OR id ILIKE $2 OR email ILIKE $2 OR phone_number ILIKE $2 OR first_name || ' ' || last_name ILIKE $2)
-     LIMIT 10001) AS counted;
+     LIMIT $4) AS counted;
 
 -- name: user_admin_read
 SELECT user_json(u)::jsonb || jsonb_build_object('has_profile', EXISTS (SELECT FROM user_profiles AS p WHERE p.user_id = u.id))
@@ -399,7 +399,7 @@ SELECT count(*) FROM (
     SELECT FROM audit_log
      WHERE ($1::text IS NULL OR actor = $1) AND ($2::text IS NULL OR action = $2) AND ($3::text IS NULL OR subject = $3)
        AND ($4::timestamptz IS NULL OR at >= $4)
-     LIMIT 10001) AS counted;
+     LIMIT $5) AS counted;
 
 -- erasure
 
