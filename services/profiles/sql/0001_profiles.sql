@@ -226,10 +226,10 @@ CREATE FUNCTION contact_json(wanted_user_id text) RETURNS json LANGUAGE sql STAB
 $$;
 COMMENT ON FUNCTION contact_json IS 'contact of WORKER, for those who may see it.';
 
--- The one place where WORKER is built. `unlocked` says whether the contact is shown; then the bio is the raw one, too.
-CREATE FUNCTION worker_json(h housegirl_profiles, p profiles, full_name boolean, unlocked boolean) RETURNS json LANGUAGE sql STABLE AS $$
+-- The one place where WORKER is built. With a contact (see worker_contact) the bio is the raw one, too; without, it is null.
+CREATE FUNCTION worker_json(h housegirl_profiles, p profiles, full_name boolean, contact json) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_build_object('id', h.id, 'profile_id', h.profile_id, 'age', h.age,
-        'bio', CASE WHEN unlocked THEN h.bio ELSE h.bio_public END,
+        'bio', CASE WHEN contact IS NOT NULL THEN h.bio ELSE h.bio_public END,
         'current_location', h.current_location, 'location', h.location, 'county', h.county, 'education', h.education,
         'experience', h.experience, 'expected_salary', h.expected_salary / 100.0::double precision,
         'accommodation_type', h.accommodation_type, 'skills', h.skills, 'languages', h.languages, 'role', h.role,
@@ -237,17 +237,20 @@ CREATE FUNCTION worker_json(h housegirl_profiles, p profiles, full_name boolean,
         'photos', h.photos, 'first_name', p.first_name,
         'last_name', CASE WHEN full_name THEN p.last_name ELSE left(p.last_name, 1) END,
         'agencies', '[]'::json,
-        'contact', CASE WHEN unlocked THEN contact_json(p.user_id) ELSE json_build_object('unlocked', false) END,
+        'contact', coalesce(contact, json_build_object('unlocked', false)),
         'created_at', rfc3339(h.created_at), 'updated_at', rfc3339(h.updated_at))
 $$;
 COMMENT ON FUNCTION worker_json IS 'WORKER of the HTTP contract.';
 
--- Who may see the contact: she herself, an admin, a caller who holds a grant.
-CREATE FUNCTION worker_unlocked(p profiles, worker_id text, viewer text, viewer_is_admin boolean) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT viewer IS NOT NULL AND (viewer_is_admin OR p.user_id = viewer OR
-           EXISTS (SELECT FROM contact_grants AS g WHERE g.user_id = viewer AND g.housegirl_profile_id = worker_id))
+-- Who may see the contact: she herself, an admin, a caller who holds a grant. A set of one or none, which PostgreSQL makes
+-- part of the statement that asks; a function of one value would be planned anew for each row.
+CREATE FUNCTION worker_contact(worker_id text, worker_user_id text, viewer text, viewer_is_admin boolean) RETURNS SETOF json LANGUAGE sql STABLE AS $$
+    SELECT json_build_object('unlocked', true, 'phone_number', c.phone_number, 'email', c.email)
+      FROM (SELECT 1) AS one LEFT JOIN contacts AS c ON c.user_id = worker_user_id
+     WHERE viewer_is_admin OR worker_user_id = viewer OR
+           EXISTS (SELECT FROM contact_grants AS g WHERE g.user_id = viewer AND g.housegirl_profile_id = worker_id)
 $$;
-COMMENT ON FUNCTION worker_unlocked IS 'Whether viewer sees the contact of a worker.';
+COMMENT ON FUNCTION worker_contact IS 'The contact of a worker, when viewer may see it.';
 
 CREATE FUNCTION worker_event(h housegirl_profiles, p profiles) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_build_object('worker_id', h.id, 'profile_id', h.profile_id, 'user_id', p.user_id, 'first_name', p.first_name,
@@ -292,7 +295,7 @@ CREATE FUNCTION profile_json(p profiles) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_build_object('id', p.id, 'user_id', p.user_id, 'user_type', p.user_type, 'first_name', p.first_name,
         'last_name', p.last_name, 'email', c.email, 'phone_number', c.phone_number, 'is_active', p.is_active,
         'employer', (SELECT employer_json(e, p) FROM employer_profiles AS e WHERE e.profile_id = p.id),
-        'housegirl', (SELECT (worker_json(h, p, true, true)::jsonb || jsonb_build_object('tribe', s.tribe,
+        'housegirl', (SELECT (worker_json(h, p, true, contact_json(p.user_id))::jsonb || jsonb_build_object('tribe', s.tribe,
                               'verification_reason', h.verification_reason))::json
                         FROM housegirl_profiles AS h LEFT JOIN sensitive_data AS s ON s.housegirl_profile_id = h.id
                        WHERE h.profile_id = p.id),
@@ -310,7 +313,7 @@ BEGIN
     SELECT * INTO base FROM profiles WHERE id = NEW.profile_id;
     NEW.is_listed := coalesce(base.is_active, false);
     NEW.facets := worker_facets(NEW);
-    NEW.card := worker_json(NEW, base, false, false);
+    NEW.card := worker_json(NEW, base, false, NULL);
     RETURN NEW;
 END
 $$;
@@ -359,8 +362,10 @@ RETURNS SETOF housegirl_profiles LANGUAGE sql STABLE AS $$
 $$;
 COMMENT ON FUNCTION worker_matching IS 'Listed workers that all filters let through.';
 
-CREATE FUNCTION worker_seen_by(worker_id text, viewer text, viewer_is_admin boolean) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT worker_json(h, p, viewer IS NOT NULL, worker_unlocked(p, h.id, viewer, viewer_is_admin))
-      FROM housegirl_profiles AS h JOIN profiles AS p ON p.id = h.profile_id WHERE h.id = worker_id
+CREATE FUNCTION worker_seen_by(worker_id text, viewer text, viewer_is_admin boolean) RETURNS SETOF json LANGUAGE sql STABLE AS $$
+    SELECT worker_json(h, p, viewer IS NOT NULL, c.contact)
+      FROM housegirl_profiles AS h JOIN profiles AS p ON p.id = h.profile_id
+      LEFT JOIN LATERAL worker_contact(h.id, p.user_id, viewer, viewer_is_admin) AS c(contact) ON true
+     WHERE h.id = worker_id
 $$;
 COMMENT ON FUNCTION worker_seen_by IS 'WORKER as a signed-in viewer sees her.';

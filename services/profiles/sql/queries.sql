@@ -12,7 +12,7 @@ WITH page AS (
      WHERE (h.created_at, h.id) < (split_part($6, '|', 1)::timestamptz, split_part($6, '|', 2))
      ORDER BY h.created_at DESC, h.id DESC OFFSET $7 LIMIT $8::bigint + 1
 ), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
-SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE worker_seen_by(id, $9, $10)::text END, ',' ORDER BY number)
+SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE (SELECT seen::text FROM worker_seen_by(id, $9, $10) AS seen) END, ',' ORDER BY number)
                        FILTER (WHERE number <= $8), '') || ']',
        CASE WHEN count(*) > $8 THEN max(sort_key) FILTER (WHERE number = $8) END
   FROM numbered;
@@ -25,7 +25,7 @@ WITH page AS (
      WHERE (h.salary_rising, h.id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
      ORDER BY h.salary_rising, h.id OFFSET $7 LIMIT $8::bigint + 1
 ), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
-SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE worker_seen_by(id, $9, $10)::text END, ',' ORDER BY number)
+SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE (SELECT seen::text FROM worker_seen_by(id, $9, $10) AS seen) END, ',' ORDER BY number)
                        FILTER (WHERE number <= $8), '') || ']',
        CASE WHEN count(*) > $8 THEN max(sort_key) FILTER (WHERE number = $8) END
   FROM numbered;
@@ -38,7 +38,7 @@ WITH page AS (
      WHERE (h.salary_falling, h.id) < (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
      ORDER BY h.salary_falling DESC, h.id DESC OFFSET $7 LIMIT $8::bigint + 1
 ), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
-SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE worker_seen_by(id, $9, $10)::text END, ',' ORDER BY number)
+SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE (SELECT seen::text FROM worker_seen_by(id, $9, $10) AS seen) END, ',' ORDER BY number)
                        FILTER (WHERE number <= $8), '') || ']',
        CASE WHEN count(*) > $8 THEN max(sort_key) FILTER (WHERE number = $8) END
   FROM numbered;
@@ -51,7 +51,7 @@ WITH page AS (
      WHERE (h.experience_rank, h.id) < (split_part($6, '|', 1)::integer, split_part($6, '|', 2))
      ORDER BY h.experience_rank DESC, h.id DESC OFFSET $7 LIMIT $8::bigint + 1
 ), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
-SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE worker_seen_by(id, $9, $10)::text END, ',' ORDER BY number)
+SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE (SELECT seen::text FROM worker_seen_by(id, $9, $10) AS seen) END, ',' ORDER BY number)
                        FILTER (WHERE number <= $8), '') || ']',
        CASE WHEN count(*) > $8 THEN max(sort_key) FILTER (WHERE number = $8) END
   FROM numbered;
@@ -66,8 +66,8 @@ SELECT card FROM housegirl_profiles WHERE id = $1 AND is_listed;
 
 -- name: worker_read
 -- One worker as $2 sees her; one whose user is not active only for herself and admins.
-SELECT worker_seen_by(h.id, $2, $3)
-  FROM housegirl_profiles AS h JOIN profiles AS p ON p.id = h.profile_id
+SELECT seen
+  FROM housegirl_profiles AS h JOIN profiles AS p ON p.id = h.profile_id, worker_seen_by(h.id, $2, $3) AS seen
  WHERE h.id = $1 AND (h.is_listed OR p.user_id = $2 OR $3::boolean);
 
 -- name: worker_insert
@@ -84,7 +84,7 @@ WITH made AS (
     SELECT 'dc.profiles.workers', 'ke.domesticconnect.worker.created.v1', made.id, worker_event(made, p)
       FROM made JOIN profiles AS p ON p.id = made.profile_id
 )
-SELECT worker_json(made, p, true, true) FROM made JOIN profiles AS p ON p.id = made.profile_id;
+SELECT worker_json(made, p, true, contact_json(p.user_id)) FROM made JOIN profiles AS p ON p.id = made.profile_id;
 
 -- name: worker_update
 -- A merge: only what the patch $2 names changes.
@@ -104,7 +104,7 @@ WITH made AS (
     SELECT 'dc.profiles.workers', 'ke.domesticconnect.worker.updated.v1', made.id, worker_event(made, p)
       FROM made JOIN profiles AS p ON p.id = made.profile_id
 )
-SELECT worker_json(made, p, true, true) FROM made JOIN profiles AS p ON p.id = made.profile_id;
+SELECT worker_json(made, p, true, contact_json(p.user_id)) FROM made JOIN profiles AS p ON p.id = made.profile_id;
 
 -- name: worker_delete
 WITH gone AS (DELETE FROM housegirl_profiles WHERE id = $1 RETURNING id)
@@ -123,7 +123,7 @@ WITH made AS (
     INSERT INTO audit_log (actor, action, subject, details)
     SELECT $4, 'worker.' || $2, made.id, jsonb_build_object('reason', coalesce($3, '')) FROM made
 )
-SELECT worker_json(made, p, true, true) FROM made JOIN profiles AS p ON p.id = made.profile_id;
+SELECT worker_json(made, p, true, contact_json(p.user_id)) FROM made JOIN profiles AS p ON p.id = made.profile_id;
 
 -- name: worker_tribe_set
 INSERT INTO sensitive_data (housegirl_profile_id, tribe) VALUES ($1, $2)
