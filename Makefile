@@ -2,7 +2,7 @@
 #: make run        everything on this machine, in the foreground; Ctrl-C stops it
 #: make start      the same in the background; make stop | status | logs | reset
 #: make test       every test on a stack of its own (ONLY=unit/field runs what the word matches)
-#: make bench      figures beside the limits of this machine
+#: make bench      figures beside the limits of this machine (ONLY=reads one part)
 #: make schemas    prints schemas/ from the code
 #: make lint       cppcheck and clang-tidy
 #: make all        builds into build/bin (SANITIZE=address|thread BUILD=dir for other kinds)
@@ -53,7 +53,7 @@ $(BUILD)/obj/shared/base/%.o: INCLUDES = $(INCLUDES_base)
 $(BUILD)/obj/shared/io/%.o:   INCLUDES = $(INCLUDES_io)
 $(BUILD)/obj/shared/kit/%.o:  INCLUDES = $(INCLUDES_kit)
 $(BUILD)/obj/gen/%.o:         INCLUDES = $(INCLUDES_kit)
-$(BUILD)/obj/tests/%.o:       INCLUDES = $(INCLUDES_kit) -Itests/support $(TEST_INCLUDES)
+$(BUILD)/obj/tests/%.o:       INCLUDES = $(INCLUDES_kit) -Itests/support -I/usr/include/postgresql $(TEST_INCLUDES)
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D) && echo "  cc    $<" && $(CC) $(CFLAGS) $(INCLUDES) -MMD -MP -c $< -o $@
@@ -104,6 +104,12 @@ $(SUPPORT) $(patsubst %,$(BUILD)/obj/%.o,$(TESTS)): | $(BUILD)/gen/kit/kit_sql.c
 $(foreach t,$(TESTS),$(eval $(call test_rules,$(t))))
 tests-all: $(addprefix $(BUILD)/,$(TESTS))
 
+# --- Figures: tests/bench/*.c, each with a main of its own but bench.c -------------------------------
+BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c)))
+bench-programs: $(BENCH_PROGRAMS)
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/bench/bench.o $(SHARED)
+	@mkdir -p $(@D) && echo "  link  $@" && $(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+
 # --- Commands ------------------------------------------------------------------------------------
 STACK := BUILD=$(BUILD) docker/local/stack.sh
 run start stop status logs reset: ; @$(STACK) $@
@@ -125,7 +131,7 @@ lint-tidy: $(addsuffix .tidy,$(addprefix $(BUILD)/obj/,$(SOURCES)))
 $(BUILD)/obj/%.c.tidy: %.c .clang-tidy $(BUILD)/obj/%.o
 	@clang-tidy --quiet $< -- -std=gnu17 -D_GNU_SOURCE $(INCLUDES_kit) $(if $(filter services/%,$<),-I$(dir $<) -I$(BUILD)/gen/$(word 2,$(subst /, ,$<))) -I/usr/include/postgresql 2>/dev/null && touch $@
 
-bench: all ; @BUILD=$(BUILD) tests/bench/run.sh
+bench: ; @tests/bench/run.sh $(ONLY)
 clean: ; @rm -rf $(filter-out $(BUILD)/borrowed,$(wildcard $(BUILD)/*))
 help:
 	@sed -n 's/^#: //p' Makefile

@@ -1,0 +1,2 @@
+# Purchases, callbacks and unlocks. Sourced by run.sh.
+bench_payments() { :; }

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# run.sh [PART…]: figures beside limits of this machine, on a stack of its own under .run-bench, all in one run. Parts: build
+# import reads size events payments million long (all of them when none is named). Prints each figure with its limit and their
+# ratio, and writes build/bench.json. docs/performance.md says how each is made.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+export BUILD=$PWD/build/bench RUN_DIR=$PWD/.run-bench BORROWED=$PWD/build/borrowed PORT=0 SKIP_DEMO=yes SKIP_BUILD=yes
+. docker/local/say.sh
+. tests/bench/figures.sh
+for part in build import reads size events payments million; do . "tests/bench/$part.sh"; done
+. tests/settings.sh
+
+main() {
+    local parts="${*:-build import reads size events payments million long}" part
+    trap 'docker/local/stack.sh stop >/dev/null 2>&1; stop_all' EXIT
+    docker/local/install.sh bench
+    mkdir -p build && : >"$FIGURES"
+    [[ " $parts " == *" build "* ]] || make -j2 --no-print-directory BUILD="$BUILD" all bench-programs
+    docker/local/stack.sh reset >/dev/null 2>&1 || true
+    case " $parts " in *" build "*) bench_build ;; esac
+    docker/local/stack.sh start
+    set -a && . "$RUN_DIR/env" && set +a
+    needs_workers
+    for part in $parts; do
+        [ "$part" = build ] || { echo "$part" && "bench_$part"; }
+    done
+    write_json
+}
+
+main "$@"
