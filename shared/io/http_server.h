@@ -45,6 +45,7 @@ struct http_response {
     size_t body_length;
     const char *file;         // non-NULL: streamed from here instead of body
     bool close;               // end the connection after this answer
+    bool unanswered;          // send nothing and end the connection, as a peer that dies would
 };
 
 struct http_server_config {

@@ -23,6 +23,11 @@ static bool send_all(struct http_exchange *exchange, const char *bytes, size_t l
 void http_answer_write(struct http_exchange *exchange)
 {
     struct http_response *response = &exchange->response;
+    if (response->unanswered) {
+        response->status = 500; // civetweb takes 0 as its turn to answer
+        mg_disable_connection_keep_alive(exchange->connection);
+        return;
+    }
     int64_t length = (int64_t)response->body_length;
     int file = response->file != NULL ? file_open(exchange, &length) : -1;
     exchange->close |= response->close;

@@ -63,6 +63,8 @@ static void echo(void *state, const struct http_request *request, struct http_re
         response->status = arena_failed(request->arena) ? 503 : 200;
     } else if (strcmp(request->path, "/bye") == 0) {
         response->close = true;
+    } else if (strcmp(request->path, "/die") == 0) {
+        response->unanswered = true;
     }
 }
 
@@ -444,6 +446,17 @@ static void a_handler_can_end_the_connection(void **state)
     close(client);
 }
 
+static void a_handler_can_leave_a_request_unanswered(void **state)
+{
+    struct fixture *fixture = *state;
+    int client = dial(fixture->server);
+    int before = atomic_load(&fixture->calls);
+    assert_int_equal(ask(client, "POST /die HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nok")->status, 0);
+    assert_int_equal(atomic_load(&fixture->calls), before + 1);
+    assert_true(is_closed(client));
+    close(client);
+}
+
 static void expect_100_is_met(void **state)
 {
     struct fixture *fixture = *state;
@@ -670,6 +683,7 @@ int main(void)
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
         cmocka_unit_test(http_1_0_closes_unless_asked),
         cmocka_unit_test(a_handler_can_end_the_connection),
+        cmocka_unit_test(a_handler_can_leave_a_request_unanswered),
         cmocka_unit_test(expect_100_is_met),
         cmocka_unit_test(a_trickling_body_meets_the_total_deadline),
         cmocka_unit_test(a_trickling_head_meets_the_deadline),
