@@ -2,6 +2,7 @@
 #include "http_client.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,6 +17,7 @@
 struct http_client {
     struct http_client_config config;
     char *base_url;
+    atomic_bool stopped;
     pthread_mutex_t mutex;
     int kept;
     CURL *handles[];
@@ -45,6 +47,7 @@ static void body_set(struct call *call);
 static size_t on_header(char *bytes, size_t size, size_t count, void *argument);
 static size_t on_body(char *bytes, size_t size, size_t count, void *argument);
 static int on_send(void *argument, char *peer, char *own, int peer_port, int own_port);
+static int on_progress(void *argument, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up);
 
 struct http_client *http_client_new(const struct http_client_config *config, struct error *err)
 {
@@ -87,6 +90,11 @@ void http_client_free(struct http_client *client)
     free(client);
 }
 
+void http_client_stop(struct http_client *client)
+{
+    atomic_store(&client->stopped, true);
+}
+
 bool http_client_call(struct http_client *client, const struct http_call *asked, struct arena *arena,
                       struct http_answer *ret, bool *ret_sent, struct error *err)
 {
@@ -95,6 +103,10 @@ bool http_client_call(struct http_client *client, const struct http_call *asked,
     }
     if (!call_is_sane(asked)) {
         return error_set(err, &problem_malformed, NULL);
+    }
+    if (atomic_load(&client->stopped)) {
+        error_set(err, &problem_upstream_unavailable, NULL);
+        return error_cause(err, "%s: stopped", client->base_url);
     }
     CLEANUP(curl_list_release) struct curl_slist *lines = NULL;
     struct call call = {.client = client, .asked = asked, .arena = arena, .handle = handle_take(client)};
@@ -200,6 +212,9 @@ static bool call_set(struct call *call, struct curl_slist **lines)
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, call);
     curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, on_send);
     curl_easy_setopt(handle, CURLOPT_PREREQDATA, call);
+    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(handle, CURLOPT_XFERINFODATA, call);
+    curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
     body_set(call);
     return true;
 }
@@ -265,6 +280,14 @@ static int on_send(void *argument, char *peer, char *own, int peer_port, int own
     }
     call->sends += may_repeat;
     return may_repeat ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+// libcurl asks all the time, and once a second while it waits.
+static int on_progress(void *argument, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
+{
+    (void)down_all, (void)down, (void)up_all, (void)up;
+    const struct call *call = argument;
+    return atomic_load(&call->client->stopped);
 }
 
 static size_t on_header(char *bytes, size_t size, size_t count, void *argument)

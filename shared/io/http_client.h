@@ -38,6 +38,8 @@ struct http_answer {
 
 MUST_USE struct http_client *http_client_new(const struct http_client_config *config, struct error *err);
 void http_client_free(struct http_client *client);
+// Calls under way fail within about a second, later ones at once, so that their threads can end.
+void http_client_stop(struct http_client *client);
 
 // Sends and waits. True when any HTTP answer came (whatever its status); the answer lives in the
 // arena. False: problem_timeout when the deadline passed, problem_upstream_unavailable otherwise.

@@ -37,6 +37,8 @@ static void mirror(void *state, const struct http_request *request, struct http_
     http_response_header(response, "X-Many", "b");
     if (strcmp(request->path, "/slow") == 0) {
         usleep(400000);
+    } else if (strcmp(request->path, "/stuck") == 0) {
+        usleep(3000000);
     } else if (strcmp(request->path, "/moved") == 0) {
         response->status = 302;
         http_response_header(response, "Location", "/elsewhere");
@@ -267,6 +269,31 @@ static void an_exhausted_arena_is_an_error(void **state)
     assert_true(arena_failed(arena));
 }
 
+static void *stop_soon(void *argument)
+{
+    usleep(100000);
+    http_client_stop(argument);
+    return NULL;
+}
+
+static void a_stop_ends_calls_under_way_and_later_ones(void **state)
+{
+    struct fixture *fixture = *state;
+    struct http_client *client = client_for(http_server_port(fixture->server));
+    const struct http_call asked = {"POST", "/stuck", NULL, 0, "x", 1, 10000};
+    bool sent = false;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, stop_soon, client), 0);
+    int64_t start_ms = clock_monotonic_ms();
+    assert_ptr_equal(failing(client, fixture->arena, asked, &sent), &problem_upstream_unavailable);
+    assert_true(sent);
+    assert_in_range(clock_monotonic_ms() - start_ms, 90, 2000);
+    pthread_join(thread, NULL);
+    failing(client, fixture->arena, asked, &sent);
+    assert_false(sent);
+    http_client_free(client);
+}
+
 static void *many_calls(void *argument)
 {
     struct fixture *fixture = argument;
@@ -434,6 +461,7 @@ int main(void)
         cmocka_unit_test(an_answer_over_the_limit_is_refused),
         cmocka_unit_test(nothing_can_be_smuggled_into_a_call),
         cmocka_unit_test(an_exhausted_arena_is_an_error),
+        cmocka_unit_test(a_stop_ends_calls_under_way_and_later_ones),
         cmocka_unit_test(threads_share_a_client),
         cmocka_unit_test(only_what_may_be_done_twice_is_sent_again),
         cmocka_unit_test(odd_answers_are_understood_or_refused),
