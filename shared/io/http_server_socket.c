@@ -95,15 +95,14 @@ bool http_deadline_end(struct http_exchange *exchange)
 {
     struct http_watcher *watcher = &exchange->worker->server->watcher;
     struct http_deadline *deadline = &exchange->worker->deadline;
-    if (deadline->link == NULL) {
-        return false;
+    pthread_mutex_lock(&watcher->mutex); // also to look: a neighbour that leaves the list changes link
+    if (deadline->link != NULL) {
+        *deadline->link = deadline->next;
+        if (deadline->next != NULL) {
+            deadline->next->link = deadline->link;
+        }
+        deadline->link = NULL;
     }
-    pthread_mutex_lock(&watcher->mutex);
-    *deadline->link = deadline->next;
-    if (deadline->next != NULL) {
-        deadline->next->link = deadline->link;
-    }
-    deadline->link = NULL;
     bool expired = deadline->expired;
     pthread_mutex_unlock(&watcher->mutex);
     return expired;
