@@ -19,10 +19,15 @@ static struct http_client *gateway;
 int story_setup(void **state)
 {
     (void)state;
+    return story_open(setting("GATEWAY_URL"));
+}
+
+int story_open(const char *base_url)
+{
     log_start("test", LOG_LEVEL_ERROR);
     arena = arena_new((size_t)512 << 20);
     struct error err = {0};
-    gateway = http_client_new(&(struct http_client_config){.base_url = setting("GATEWAY_URL"), .connections = 8,
+    gateway = http_client_new(&(struct http_client_config){.base_url = base_url, .connections = 8,
                                                            .connect_timeout_ms = 2000, .answer_limit_bytes = 64 << 20}, &err);
     return gateway ? 0 : -1;
 }

@@ -39,6 +39,8 @@ struct answer {
 // One arena, client and random seed per test program.
 int story_setup(void **state);
 int story_teardown(void **state);
+// The same where it is not the gateway that is called.
+int story_open(const char *base_url);
 
 // The setting of the stack under test; fails when missing.
 const char *setting(const char *name);
