@@ -14,7 +14,7 @@ SHELL := /bin/bash
 BUILD    ?= build
 CC        = gcc
 SERVICES := $(notdir $(patsubst %/main.c,%,$(wildcard services/*/main.c)))
-BINARIES := $(patsubst %,$(BUILD)/bin/%,$(patsubst ctl,dcctl,$(SERVICES)))
+BINARIES := $(patsubst %,$(BUILD)/bin/%,$(patsubst ctl,dcctl,$(SERVICES)) daraja-simulator)
 
 # --- Flags ---------------------------------------------------------------------------------------
 WARNINGS  := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
@@ -34,6 +34,7 @@ LIBS     := -lcivetweb -lrdkafka -lpq -ljansson -lcurl -lcjose -lcrypto -lcrypt 
 INCLUDES_base := -Ishared/base
 INCLUDES_io   := $(INCLUDES_base) -Ishared/io -I/usr/include/postgresql
 INCLUDES_kit  := $(INCLUDES_base) -Ishared/io -Ishared/kit -I$(BUILD)/gen/kit
+INCLUDES_daraja := $(INCLUDES_base) -Ishared/io
 
 # --- What is built -------------------------------------------------------------------------------
 all: $(BINARIES)
@@ -87,17 +88,26 @@ $(BUILD)/bin/$(2): $(BUILD)/obj/services/$(1)/main.o $(BUILD)/lib/lib$(1).a $(SH
 endef
 $(foreach s,$(SERVICES),$(eval $(call service_rules,$(s),$(patsubst ctl,dcctl,$(s)))))
 
+# The simulator of M-Pesa, in the same way, of base and io alone.
+$(BUILD)/obj/docker/local/daraja/%.o: INCLUDES = $(INCLUDES_daraja)
+$(BUILD)/lib/libdaraja.a: $(call objects,$(filter-out %/main.c,$(wildcard docker/local/daraja/*.c)))
+$(BUILD)/bin/daraja-simulator: $(BUILD)/obj/docker/local/daraja/main.o $(BUILD)/lib/libdaraja.a $(BUILD)/lib/libio.a $(BUILD)/lib/libbase.a
+	@mkdir -p $(@D) && echo "  link  $@" && $(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+
 # --- Tests: tests/unit/<service>_*_test.c is linked with that service's archive -------------------
+TESTED := $(SERVICES) daraja
+folder_of = $(if $(filter daraja,$(1)),docker/local/daraja,services/$(1))
 SUPPORT := $(call objects,$(wildcard tests/support/*.c))
 $(BUILD)/lib/libsupport.a: $(SUPPORT)
-tested_service = $(firstword $(foreach s,$(SERVICES),$(if $(filter $(s)_%,$(notdir $(1))),$(s))))
-service_includes = $(if $(call tested_service,$(1)),-Iservices/$(call tested_service,$(1)) -I$(BUILD)/gen/$(call tested_service,$(1)))
+tested_service = $(firstword $(foreach s,$(TESTED),$(if $(filter $(s)_%,$(notdir $(1))),$(s))))
+service_includes = $(if $(call tested_service,$(1)),-I$(call folder_of,$(call tested_service,$(1))) -I$(BUILD)/gen/$(call tested_service,$(1)))
 $(foreach s,$(wildcard tests/support/*.c),$(eval $(call objects,$(s)): TEST_INCLUDES = $(call service_includes,$(s))))
 define test_rules
 $(BUILD)/obj/$(1).o: TEST_INCLUDES = $(call service_includes,$(1))
 $(BUILD)/$(1): $(BUILD)/obj/$(1).o $(BUILD)/lib/libsupport.a $(if $(call tested_service,$(1)),$(BUILD)/lib/lib$(call tested_service,$(1)).a) $(SHARED)
 	@mkdir -p $$(@D) && echo "  link  $$@" && $$(CC) $$(LDFLAGS) $$^ -lcmocka $$(LIBS) -o $$@
 endef
+$(BUILD)/obj/tests/support/daraja.o: TEST_INCLUDES = -Idocker/local/daraja
 TESTS := $(patsubst %.c,%,$(wildcard tests/*/*_test.c))
 # generated headers first
 $(SUPPORT) $(patsubst %,$(BUILD)/obj/%.o,$(TESTS)): | $(BUILD)/gen/kit/kit_sql.c $(foreach s,$(SERVICES),$(if $(wildcard services/$(s)/sql/*.sql),$(BUILD)/gen/$(s)/$(s)_sql.c))
@@ -122,7 +132,7 @@ schemas-check: all
 	@rm -rf $(BUILD)/schemas && mkdir -p $(BUILD)/schemas && BUILD=$(BUILD) docker/local/schemas.sh $(BUILD)/schemas \
 	  && diff -ru schemas $(BUILD)/schemas || { echo "schemas/ is not what the code prints: run 'make schemas' and commit it"; exit 1; }
 
-SOURCES := $(wildcard shared/*/*.c services/*/*.c)
+SOURCES := $(wildcard shared/*/*.c services/*/*.c docker/local/daraja/*.c)
 lint: lint-cppcheck lint-tidy
 lint-cppcheck: $(BUILD)/gen/kit/kit_sql.c
 	@cppcheck -q -j2 --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
