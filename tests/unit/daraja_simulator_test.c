@@ -55,7 +55,7 @@ static void a_new_token_ends_the_one_before(void **state)
 
 static void without_a_token_nothing_is_taken(void **state)
 {
-    static const char *const paths[] = {PUSH_PATH, QUERY_PATH};
+    static const char *const paths[] = {PUSH_PATH, QUERY_PATH, REVERSAL_PATH, PAYOUT_PATH};
     struct daraja *daraja = *state;
     struct daraja stranger = *daraja;
     snprintf(stranger.merchant.token, sizeof stranger.merchant.token, "made-up");

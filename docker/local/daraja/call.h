@@ -28,10 +28,14 @@ bool token_holds(struct call *call); // answers where it doesn't
 // rules.c: tables of members; the first that is wrong is answered with 400.002.02.
 bool push_is_fine(struct call *call);
 bool query_is_fine(struct call *call);
+bool reversal_is_fine(struct call *call);
+bool payout_is_fine(struct call *call);
 
 // requests.c
 void push_answer(struct call *call);
 void query_answer(struct call *call);
+void reversal_answer(struct call *call);
+void payout_answer(struct call *call);
 
 // control.c
 void control_set(struct call *call);

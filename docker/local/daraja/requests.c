@@ -14,6 +14,7 @@
 static bool is_refused(struct call *call);
 static struct transaction draft_of(const struct call *call, enum transaction_kind kind, const char *phone, const char *url);
 static void copy(char *out, size_t size, const char *text);
+static void answer_refund(struct call *call, const struct transaction *draft);
 static void decide_later(struct call *call, uint64_t number, int64_t wait_ms);
 
 static int64_t payer_ms(const struct simulator *simulator)
@@ -85,6 +86,48 @@ void query_answer(struct call *call)
                                         "{\"ResponseCode\":\"0\",\"ResponseDescription\":\"The service request has been accepted successsfully\","
                                         "\"MerchantRequestID\":\"%s\",\"CheckoutRequestID\":\"%s\",\"ResultCode\":\"%s\",\"ResultDesc\":\"%s\"}",
                                         known.partner_id, known.id, known.code, known.words)); // the result's code is text here
+}
+
+// --- Refunds -------------------------------------------------------------------------------------
+
+void reversal_answer(struct call *call)
+{
+    if (!reversal_is_fine(call)) return;
+    struct transaction draft = draft_of(call, TRANSACTION_REVERSAL, NULL, "ResultURL");
+    copy(draft.reverses, sizeof draft.reverses, call_text(call, "TransactionID"));
+    answer_refund(call, &draft);
+}
+
+void payout_answer(struct call *call)
+{
+    if (!payout_is_fine(call)) return;
+    struct transaction draft = draft_of(call, TRANSACTION_PAYOUT, "PartyB", "ResultURL");
+    copy(draft.partner_id, sizeof draft.partner_id, call_text(call, "OriginatorConversationID"));
+    answer_refund(call, &draft);
+}
+
+// The same OriginatorConversationID is the same payout.
+static void answer_refund(struct call *call, const struct transaction *draft)
+{
+    struct simulator *simulator = call->simulator;
+    struct transaction taken = {0};
+    const bool is_payout = draft->kind == TRANSACTION_PAYOUT;
+    simulator_lock(simulator);
+    const struct transaction *before = is_payout ? transaction_newest(simulator, TRANSACTION_PAYOUT, draft->partner_id) : NULL;
+    const struct transaction *added = before ? before : transaction_add(simulator, draft);
+    const int64_t wait_ms = payer_ms(simulator);
+    if (added) taken = *added;
+    simulator->counts.payouts += is_payout && !before && added;
+    simulator->counts.reversals += !is_payout && added;
+    simulator_unlock(simulator);
+    if (!added) return answer_error(call, TOO_MANY, "Error Occurred: Spike Arrest Violation");
+    log_info("refund_taken", LOG_TEXT("id", taken.id), LOG_INT("amount", taken.amount), LOG_BOOL("again", before != NULL));
+    if (!before) decide_later(call, taken.number, wait_ms);
+    struct text_buffer out = text_buffer(call->arena);
+    text_add(&out, "{\"OriginatorConversationID\":");
+    text_add_json(&out, taken.partner_id);
+    text_printf(&out, ",\"ConversationID\":\"%s\",\"ResponseCode\":\"0\",\"ResponseDescription\":\"Accept the service request successfully.\"}", taken.id);
+    answer_json(call, 200, text_take(&out));
 }
 
 // --- A draft -------------------------------------------------------------------------------------

@@ -29,6 +29,9 @@ static bool is_timestamp(const struct rule *rule, const struct call *call, const
 static bool is_password(const struct rule *rule, const struct call *call, const char *value);
 
 static const char *const push_types[] = {"CustomerPayBillOnline", "CustomerBuyGoodsOnline", NULL};
+static const char *const payout_commands[] = {"BusinessPayment", "SalaryPayment", "PromotionPayment", NULL};
+static const char *const reversal_commands[] = {"TransactionReversal", NULL};
+static const char *const shortcode_type[] = {"11", NULL};
 
 static const struct rule push_rules[] = {
     {"BusinessShortCode", is_our_shortcode},
@@ -48,6 +51,31 @@ static const struct rule query_rules[] = {
     {"Timestamp", is_timestamp},
     {"Password", is_password},
     {"CheckoutRequestID", is_text, 1, 60},
+};
+static const struct rule reversal_rules[] = {
+    {"Initiator", is_text, 1, 100},
+    {"SecurityCredential", is_text, 1, 1000},
+    {"CommandID", is_choice, .choices = reversal_commands},
+    {"TransactionID", is_text, 1, 15},
+    {"Amount", is_amount},
+    {"ReceiverParty", is_digits, 5, 7},
+    {"RecieverIdentifierType", is_choice, .choices = shortcode_type}, // Daraja's own spelling
+    {"ResultURL", is_url},
+    {"QueueTimeOutURL", is_url},
+    {"Remarks", is_text, 2, 100},
+};
+static const struct rule payout_rules[] = {
+    {"OriginatorConversationID", is_text, 1, 60},
+    {"InitiatorName", is_text, 1, 100},
+    {"SecurityCredential", is_text, 1, 1000},
+    {"CommandID", is_choice, .choices = payout_commands},
+    {"Amount", is_amount},
+    {"PartyA", is_digits, 5, 7},
+    {"PartyB", is_phone},
+    {"Remarks", is_text, 2, 100},
+    {"QueueTimeOutURL", is_url},
+    {"ResultURL", is_url},
+    {"Occassion", is_text, 0, 100, .optional = true}, // this one, too
 };
 
 static bool rules_hold(struct call *call, const struct rule *rules, size_t count)
@@ -69,6 +97,16 @@ bool push_is_fine(struct call *call)
 bool query_is_fine(struct call *call)
 {
     return rules_hold(call, query_rules, COUNT_OF(query_rules));
+}
+
+bool reversal_is_fine(struct call *call)
+{
+    return rules_hold(call, reversal_rules, COUNT_OF(reversal_rules));
+}
+
+bool payout_is_fine(struct call *call)
+{
+    return rules_hold(call, payout_rules, COUNT_OF(payout_rules));
 }
 
 // --- One member ----------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ static const struct route {
     {"GET", "/oauth/v1/generate", API_TOKEN, token_answer},
     {"POST", "/mpesa/stkpush/v1/processrequest", API_PUSH, push_answer},
     {"POST", "/mpesa/stkpushquery/v1/query", API_QUERY, query_answer},
+    {"POST", "/mpesa/reversal/v1/request", API_REFUND, reversal_answer},
+    {"POST", "/mpesa/b2c/v3/paymentrequest", API_REFUND, payout_answer},
     {"POST", "/control", API_CONTROL, control_set},
     {"POST", "/control/reset", API_CONTROL, control_reset},
     {"GET", "/control/transactions", API_CONTROL, control_transactions},
