@@ -2,6 +2,7 @@
 #include "callback.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daraja.h"
@@ -75,6 +76,18 @@ static const char *body_text(struct request *rq)
     return encoded ? arena_printf(rq->arena, "base64:%s", encoded) : NULL;
 }
 
+// M-Pesa's queue was too long: nobody knows yet what became of the refund.
+bool callback_timeout(struct request *rq, struct response *rs, struct error *err)
+{
+    const char *refund_id = NULL;
+    struct db db;
+    if (!is_admitted(rq, "timeout", &refund_id, err)) return false;
+    db_begin(&db, rq->app->pool, DB_READ, rq->arena); // one statement
+    const bool ok = db_exec(&db, &SQL_refund_queued_out, DB_IN(DB_TEXT(refund_id)), NULL, err);
+    db_end(&db);
+    return ok && accept(rs);
+}
+
 bool callback_result(struct request *rq, struct response *rs, struct error *err)
 {
     const char *refund_id = NULL;
@@ -91,6 +104,19 @@ static const char *short_text(const json_t *value, struct arena *arena)
     return text && *text && strlen(text) <= 200 ? arena_strdup(arena, text) : NULL;
 }
 
+// Shillings, as a number or, in the wild, as text, in cents; false for anything else.
+static bool read_amount(const json_t *value, int64_t *ret)
+{
+    const char *text = json_string_value(value);
+    char *end = NULL;
+    const double shillings = text ? strtod(text, &end) : json_number_value(value);
+    const double cents = round(shillings * 100);
+    if (text ? end == text || *end : !json_is_number(value)) return false;
+    if (!(cents >= 0 && cents < 1e15)) return false;
+    *ret = (int64_t)cents;
+    return true;
+}
+
 // CallbackMetadata.Item: names and values in any order; a Value may be missing.
 static void read_items(const json_t *items, struct arena *arena, struct stk_result *ret)
 {
@@ -100,10 +126,7 @@ static void read_items(const json_t *items, struct arena *arena, struct stk_resu
         const char *name = json_member_text(item, "Name");
         const json_t *value = json_object_get(item, "Value");
         if (text_equal(name, "MpesaReceiptNumber")) ret->receipt = short_text(value, arena);
-        if (!text_equal(name, "Amount") || !json_is_number(value)) continue;
-        const double cents = round(json_number_value(value) * 100);
-        ret->has_amount = cents >= 0 && cents < 1e15;
-        ret->amount = ret->has_amount ? (int64_t)cents : 0;
+        if (text_equal(name, "Amount")) ret->has_amount = read_amount(value, &ret->amount);
     }
 }
 

@@ -6,6 +6,7 @@
 
 bool callback_stk(struct request *rq, struct response *rs, struct error *err);
 bool callback_result(struct request *rq, struct response *rs, struct error *err);
+bool callback_timeout(struct request *rq, struct response *rs, struct error *err);
 
 // A callback of a push, read without trusting it. Members that are missing are NULL or false.
 struct stk_result {

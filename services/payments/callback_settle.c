@@ -53,7 +53,7 @@ static bool work_off(struct db *db, void *argument, struct error *err)
     if (text_equal(push.state_name, "pushing")) return db_exec(db, &SQL_callback_later, DB_IN(DB_INT(arrived->id)), NULL, err);
     if (!stk_result_read(arrived->body, strlen(arrived->body), db->arena, &result)) {
         metric_add(payments_of(arrived->app)->doubtful, 1);
-        return db_exec(db, &SQL_push_adopt, DB_IN(DB_TEXT(arrived->push_id), DB_TEXT(NULL), DB_TEXT(NULL)), NULL, err) &&
+        return db_exec(db, &SQL_push_adopt, DB_IN(DB_TEXT(arrived->push_id), DB_TEXT(NULL), DB_TEXT(NULL), DB_TEXT(NULL)), NULL, err) &&
                done(db, arrived, "malformed", NULL, err);
     }
     if (!doubt_of(db, arrived, &push, &result, &doubt, err)) return false;
@@ -102,10 +102,12 @@ static bool believe(struct db *db, const struct arrived *arrived, const struct s
 }
 
 // A push whose own answer was lost takes the ids from here; then M-Pesa is asked at once. For others their own id is asked about.
+// The receipt is kept for the case that M-Pesa says yes: a query tells none, and a payment without one cannot be reversed.
 static bool leave_to_query(struct db *db, const struct arrived *arrived, const struct stk_result *result, const char *doubt, struct error *err)
 {
     metric_add(payments_of(arrived->app)->doubtful, 1);
     log_warning("callback_doubted", LOG_TEXT("push", arrived->push_id), LOG_TEXT("doubt", doubt));
-    return db_exec(db, &SQL_push_adopt, DB_IN(DB_TEXT(arrived->push_id), DB_TEXT(result->checkout_request_id), DB_TEXT(result->merchant_request_id)), NULL, err) &&
+    return db_exec(db, &SQL_push_adopt, DB_IN(DB_TEXT(arrived->push_id), DB_TEXT(result->checkout_request_id), DB_TEXT(result->merchant_request_id), DB_TEXT(result->receipt)),
+                   NULL, err) &&
            done(db, arrived, "doubtful", doubt, err);
 }

@@ -12,6 +12,8 @@
 #define ANSWER_BYTES (64 * 1024)
 #define EAT_MS (3 * 3600 * 1000)
 #define MAC_LENGTH 32
+#define WORDS_BYTES 200
+#define NO_SERVICE "M-Pesa does not take payments for us right now. Try again later."
 
 // Daraja's errors of a request, by code and, where one code means many things, by words. The first row that fits counts.
 static const struct refusal {
@@ -22,11 +24,16 @@ static const struct refusal {
 } refusals[] = {
     {"500.001.1001", "is being processed", DARAJA_LOST, 0, NULL},
     {"500.001.1001", "lock subscriber", DARAJA_REFUSED, 0, "Another M-Pesa transaction runs on this phone. Wait a minute, then buy again."},
-    {"500.001.1001", NULL, DARAJA_REFUSED, 0, "M-Pesa does not take payments for us right now. Try again later."},
+    {"500.001.1001", "merchant does not exist", DARAJA_REFUSED, 0, NO_SERVICE},
+    {"500.001.1001", "wrong credentials", DARAJA_REFUSED, 0, NO_SERVICE},
+    {"500.001.1001", NULL, DARAJA_LOST, 0, NULL}, // overloaded: it may have been taken
     {"500.003.02", NULL, DARAJA_NOT_SENT, 5, NULL},   // spike arrest
     {"500.003.03", NULL, DARAJA_NOT_SENT, 30, NULL},  // quota
     {"404.001.03", NULL, DARAJA_NOT_SENT, 0, NULL},   // token
     {"400.003.01", NULL, DARAJA_NOT_SENT, 0, NULL},   // token
+    {"400.002.05", NULL, DARAJA_REFUSED, 0, NO_SERVICE},
+    {"404.001.01", NULL, DARAJA_REFUSED, 0, NO_SERVICE},
+    {"405.001", NULL, DARAJA_REFUSED, 0, NO_SERVICE},
     {"400.002.02", NULL, DARAJA_REFUSED, 0, "M-Pesa did not take the payment's particulars. Check the phone number, or tell us."},
 };
 
@@ -34,6 +41,7 @@ static bool post(struct app *app, const char *path, const char *body, struct are
 static json_t *answer_of(const struct http_answer *http, struct arena *arena, struct daraja_answer *ret);
 static void judge_error(const json_t *body, int status, struct arena *arena, struct daraja_answer *ret);
 static const char *text_of(const json_t *object, const char *name, struct arena *arena);
+static const char *words_of(const json_t *object, const char *name, struct arena *arena);
 static void send_refund(struct app *app, const char *path, const json_t *body, struct arena *arena, struct daraja_answer *ret);
 
 struct daraja *daraja_new(const struct payments_settings *settings, struct error *err)
@@ -120,7 +128,7 @@ void daraja_query(struct app *app, const char *checkout_request_id, struct arena
     }
     CLEANUP(json_release) json_t *answer = json_parse(http.body, http.body_length, &unread);
     ret->code = text_of(answer, "ResultCode", arena);
-    ret->detail = text_of(answer, ret->code ? "ResultDesc" : "errorMessage", arena);
+    ret->detail = words_of(answer, ret->code ? "ResultDesc" : "errorMessage", arena);
     if (ret->code && text_equal(ret->code, "4999")) ret->state = DARAJA_PENDING;
     else if (ret->code && http.status == 200) ret->state = DARAJA_ANSWERED;
     else if (ret->detail && strcasestr(ret->detail, "being processed")) ret->state = DARAJA_PENDING;
@@ -131,23 +139,23 @@ void daraja_query(struct app *app, const char *checkout_request_id, struct arena
 void daraja_reverse(struct app *app, const struct daraja_refund *refund, struct arena *arena, struct daraja_answer *ret)
 {
     const struct payments_settings *settings = payments_settings_of(app);
-    const char *url = daraja_callback_url(settings, "result", refund->refund_id, arena);
+    const char *url = daraja_callback_url(settings, "result", refund->refund_id, arena), *late = daraja_callback_url(settings, "timeout", refund->refund_id, arena);
     CLEANUP(json_release) json_t *body = json_pack( // RecieverIdentifierType is Daraja's own spelling
         "{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s*, s:s*, s:s}", "Initiator", settings->initiator, "SecurityCredential", settings->security_credential,
         "CommandID", "TransactionReversal", "TransactionID", refund->receipt, "Amount", (json_int_t)(refund->amount / 100), "ReceiverParty",
-        settings->shortcode, "RecieverIdentifierType", "11", "ResultURL", url, "QueueTimeOutURL", url, "Remarks", "Refund");
+        settings->shortcode, "RecieverIdentifierType", "11", "ResultURL", url, "QueueTimeOutURL", late, "Remarks", "Refund");
     send_refund(app, "/mpesa/reversal/v1/request", body, arena, ret);
 }
 
 void daraja_pay(struct app *app, const struct daraja_refund *refund, struct arena *arena, struct daraja_answer *ret)
 {
     const struct payments_settings *settings = payments_settings_of(app);
-    const char *url = daraja_callback_url(settings, "result", refund->refund_id, arena);
+    const char *url = daraja_callback_url(settings, "result", refund->refund_id, arena), *late = daraja_callback_url(settings, "timeout", refund->refund_id, arena);
     const char *from = settings->b2c_shortcode[0] ? settings->b2c_shortcode : settings->shortcode;
     CLEANUP(json_release) json_t *body = json_pack( // Occassion, too
         "{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s*, s:s*, s:s}", "OriginatorConversationID", refund->originator_conversation_id, "InitiatorName",
         settings->initiator, "SecurityCredential", settings->security_credential, "CommandID", "BusinessPayment", "Amount",
-        (json_int_t)(refund->amount / 100), "PartyA", from, "PartyB", refund->phone_number + 1, "Remarks", "Refund", "QueueTimeOutURL", url, "ResultURL",
+        (json_int_t)(refund->amount / 100), "PartyA", from, "PartyB", refund->phone_number + 1, "Remarks", "Refund", "QueueTimeOutURL", late, "ResultURL",
         url, "Occassion", "Refund");
     send_refund(app, "/mpesa/b2c/v3/paymentrequest", body, arena, ret);
 }
@@ -202,7 +210,16 @@ static const char *text_of(const json_t *object, const char *name, struct arena 
     const json_t *value = json_object_get(object, name);
     if (json_is_integer(value)) return arena_printf(arena, "%lld", (long long)json_integer_value(value));
     const char *text = json_string_value(value);
-    return text && *text && strlen(text) <= 200 ? arena_strdup(arena, text) : NULL;
+    return text && *text && strlen(text) <= WORDS_BYTES ? arena_strdup(arena, text) : NULL;
+}
+
+// A sentence; of a long one the beginning.
+static const char *words_of(const json_t *object, const char *name, struct arena *arena)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    size_t length = text ? strnlen(text, WORDS_BYTES) : 0;
+    while (length && ((unsigned char)text[length] & 0xC0) == 0x80) length--; // not within a character
+    return length ? arena_memdup(arena, text, length) : NULL;
 }
 
 // The answer's object; *ret says what it means. A page or anything else that is no answer leaves all open.
@@ -214,7 +231,7 @@ static json_t *answer_of(const struct http_answer *http, struct arena *arena, st
     ret->reason = NULL;
     if (http->status == 200 && code) {
         ret->code = code;
-        ret->detail = text_of(body, "ResponseDescription", arena);
+        ret->detail = words_of(body, "ResponseDescription", arena);
         ret->outcome = text_equal(code, "0") ? DARAJA_DONE : DARAJA_REFUSED;
         if (ret->outcome == DARAJA_REFUSED) ret->reason = "M-Pesa refused the payment. Try again later.";
         return body;
@@ -227,7 +244,7 @@ static json_t *answer_of(const struct http_answer *http, struct arena *arena, st
 static void judge_error(const json_t *body, int status, struct arena *arena, struct daraja_answer *ret)
 {
     ret->code = text_of(body, "errorCode", arena);
-    ret->detail = text_of(body, "errorMessage", arena);
+    ret->detail = words_of(body, "errorMessage", arena);
     ret->outcome = DARAJA_LOST;
     if (!ret->code) ret->detail = arena_printf(arena, "HTTP %d without an answer of Daraja's", status);
     if (!ret->code && (status == 429 || status == 401 || status == 403)) {

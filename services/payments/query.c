@@ -8,7 +8,7 @@
 #define WAIT_S_MAX 600
 
 struct open_push {
-    const char *id, *state_name, *checkout_request_id;
+    const char *id, *state_name, *checkout_request_id, *receipt; // the receipt that a doubtful callback told, or NULL
     int64_t query_count, age_s;
 };
 
@@ -40,7 +40,7 @@ static bool take(struct app *app, struct arena *arena, struct open_push *ret, bo
         db_begin(&db, app->pool, DB_READ, arena);
         found = db_row(&db, statements[i], DB_IN(DB_INT(LEASE_S)),
                        DB_OUT(DB_GET_TEXT(&ret->id), DB_GET_TEXT(&ret->state_name), DB_GET_TEXT(&ret->checkout_request_id), DB_GET_INT(&ret->query_count),
-                              DB_GET_INT(&ret->age_s)), err);
+                              DB_GET_INT(&ret->age_s), DB_GET_TEXT(&ret->receipt)), err);
         db_end(&db);
     }
     *ret_found = found == DB_FOUND;
@@ -95,7 +95,7 @@ static bool settle(struct app *app, struct arena *arena, const struct open_push 
 {
     enum settled settled;
     const struct settlement settlement = {.push_id = push->id, .event = event, .code = code, .detail = detail, .reason = reason, .by = by,
-                                          .wait_s = wait_s(app, push)};
+                                          .receipt = event == EVENT_PAID ? push->receipt : NULL, .wait_s = wait_s(app, push)};
     return push_settle_now(app, arena, &settlement, &settled, err);
 }
 

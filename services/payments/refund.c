@@ -71,10 +71,13 @@ struct told {
     const char *code, *detail, *receipt;
 };
 
+// Already reversed (by hand, in M-Pesa's portal): the money is back all the same.
+#define ALREADY_REVERSED "R000001"
+
 static bool settle(struct db *db, void *argument, struct error *err)
 {
     const struct told *told = argument;
-    return refund_settle(db, told->refund_id, text_equal(told->code, "0"), told->receipt, told->code, told->detail, err);
+    return refund_settle(db, told->refund_id, text_equal(told->code, "0") || text_equal(told->code, ALREADY_REVERSED), told->receipt, told->code, told->detail, err);
 }
 
 bool refund_result(struct request *rq, const char *refund_id, struct error *err)
@@ -98,7 +101,7 @@ bool refund_settle(struct db *db, const char *refund_id, bool completed, const c
     int64_t settled = 0;
     enum db_found found = db_row(db, &SQL_refund_lock, DB_IN(DB_TEXT(refund_id)), DB_OUT(DB_GET_TEXT(&state)), err);
     if (found != DB_FOUND) return found == DB_NONE;
-    if (text_equal(state, "completed") || text_equal(state, "failed")) return true; // said before
+    if (text_equal(state, "completed") || (text_equal(state, "failed") && !completed)) return true; // said before
     return completed ? db_row(db, &SQL_refund_completed, DB_IN(DB_TEXT(refund_id), DB_TEXT(receipt)), DB_OUT(DB_GET_INT(&settled)), err) == DB_FOUND
                      : db_row(db, &SQL_refund_failed, DB_IN(DB_TEXT(refund_id), DB_TEXT(code), DB_TEXT(detail)), DB_OUT(DB_GET_INT(&settled)), err) == DB_FOUND;
 }

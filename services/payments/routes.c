@@ -46,6 +46,7 @@ const struct route payments_routes[] = {
     {"GET", "/admin/reconciliation", ACCESS_ADMIN, "What does not add up", .answer = &reconciliation_fields, .handler = reconciliation_read},
 
     {"POST", "/payments/stk/{secret}", ACCESS_ANYONE, "M-Pesa tells how a push ended", .handler = callback_stk, CALLBACK},
+    {"POST", "/payments/timeout/{secret}", ACCESS_ANYONE, "M-Pesa's queue was too long for a refund", .handler = callback_timeout, CALLBACK},
     {"POST", "/payments/result/{secret}", ACCESS_ANYONE, "M-Pesa tells how a refund ended", .handler = callback_result, CALLBACK},
     {0},
 };

@@ -2,7 +2,7 @@
 // The simulator's bad days: each on demand, and gone after a reset.
 #include <string.h>
 
-#include "daraja.h"
+#include "daraja_story.h"
 #include "json.h"
 
 #define PAYER "254700000111"

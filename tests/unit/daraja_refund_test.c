@@ -2,7 +2,7 @@
 // Money given back: reversals by receipt, and B2C.
 #include <string.h>
 
-#include "daraja.h"
+#include "daraja_story.h"
 #include "json.h"
 
 #define PAYER "254700000111"

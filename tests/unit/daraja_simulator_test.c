@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daraja.h"
+#include "daraja_story.h"
 #include "json.h"
 
 #define PAYER "254700000111"

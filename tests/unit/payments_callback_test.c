@@ -61,6 +61,13 @@ static void what_fits_is_believed(void **state)
     assert_int_equal(number(&made, "SELECT sum(amount) FROM ledger_entries WHERE kind = 'credits_bought'"), 3);
 }
 
+static void an_amount_may_come_as_text(void **state)
+{
+    (void)state;
+    assert_string_equal(callback_worked_off(&made, "a", callback("co-a", "0", "\"500.0\"", "\"R1\"")), "applied");
+    assert_string_equal(status(), "completed");
+}
+
 static void a_cancelled_one_says_so_to_the_buyer(void **state)
 {
     (void)state;
@@ -81,7 +88,8 @@ static void what_does_not_fit_is_left_to_a_query(void **state)
 {
     (void)state;
     expect_doubt(callback("co-a", "0", "499", "\"R1\""), "another amount");
-    expect_doubt(callback("co-a", "0", "\"500\"", "\"R1\""), "no amount");
+    expect_doubt(callback("co-a", "0", "\"five hundred\"", "\"R1\""), "no amount");
+    expect_doubt(callback("co-a", "0", "\"\"", "\"R1\""), "no amount");
     expect_doubt(callback("co-b", "0", "500", "\"R1\""), "another CheckoutRequestID");
     expect_doubt(callback("co-a", "0", "500", "null"), "no receipt");
     expect_doubt(callback("co-a", "77", "0", "\"\""), "an unknown result code");
@@ -108,6 +116,20 @@ static void a_push_whose_answer_was_lost_takes_its_ids_from_the_callback(void **
     cell(&made, "UPDATE pushes SET state = 'unknown', checkout_request_id = NULL, merchant_request_id = NULL, act_at = now() + interval '1 hour'");
     expect_doubt(callback("co-z", "0", "500", "\"R1\""), "the push's own answer was lost");
     assert_string_equal(cell(&made, "SELECT checkout_request_id || merchant_request_id FROM pushes"), "co-zm-a");
+}
+
+// A query tells no receipt, and a payment without one cannot be reversed.
+static void the_receipt_of_a_doubted_callback_is_kept_for_the_query(void **state)
+{
+    (void)state;
+    callback_worked_off(&made, "a", callback("co-a", "0", "499", "\"R1\""));
+    struct db db = kit_session(&made.kit, DB_WRITE);
+    const char *id = NULL, *state_name = NULL, *checkout = NULL, *receipt = NULL;
+    int64_t count = 0, age_s = 0;
+    assert_int_equal(db_row(&db, &SQL_query_take, DB_IN(DB_INT(60)), DB_OUT(DB_GET_TEXT(&id), DB_GET_TEXT(&state_name), DB_GET_TEXT(&checkout),
+                            DB_GET_INT(&count), DB_GET_INT(&age_s), DB_GET_TEXT(&receipt)), &made.kit.err), DB_FOUND);
+    assert_string_equal(receipt, "R1");
+    db_end(&db);
 }
 
 static void a_callback_before_the_pushs_own_answer_waits(void **state)
@@ -164,6 +186,21 @@ static void a_failed_refund_returns_the_credits(void **state)
     assert_int_equal(number(&made, "SELECT received FROM ledger_balances"), 3);
 }
 
+static void a_refund_paid_after_its_failure_counts(void **state)
+{
+    (void)state;
+    purchase_settled(&made, "a", EVENT_PAID, "R1");
+    refund_asked(3);
+    refund_told(false);
+    cell(&made, "INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference) VALUES ('credit_spent', 'credit', 1, 'user:u1', 'credits_used', 'x')");
+    refund_told(true);
+    refund_told(true);
+    assert_string_equal(status(), "refunded");
+    assert_int_equal(number(&made, "SELECT balance FROM ledger_balances"), 0); // two were left
+    assert_int_equal(number(&made, "SELECT sum(amount) FROM ledger_entries WHERE kind = 'refunded'"), 50000);
+    assert_string_equal(cell(&made, "SELECT was_late FROM refunds"), "t"); // a finding for administrators
+}
+
 static void spent_credits_cannot_be_taken_back(void **state)
 {
     (void)state;
@@ -208,13 +245,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_fits_is_believed, a_pushed_purchase),
+        cmocka_unit_test_setup(an_amount_may_come_as_text, a_pushed_purchase),
         cmocka_unit_test_setup(a_cancelled_one_says_so_to_the_buyer, a_pushed_purchase),
         cmocka_unit_test_setup(what_does_not_fit_is_left_to_a_query, a_pushed_purchase),
         cmocka_unit_test_setup(a_receipt_counts_for_one_payment, a_pushed_purchase),
         cmocka_unit_test_setup(a_push_whose_answer_was_lost_takes_its_ids_from_the_callback, a_pushed_purchase),
+        cmocka_unit_test_setup(the_receipt_of_a_doubted_callback_is_kept_for_the_query, a_pushed_purchase),
         cmocka_unit_test_setup(a_callback_before_the_pushs_own_answer_waits, a_pushed_purchase),
         cmocka_unit_test_setup(a_whole_refund_takes_the_credits_and_gives_the_money, a_pushed_purchase),
         cmocka_unit_test_setup(a_failed_refund_returns_the_credits, a_pushed_purchase),
+        cmocka_unit_test_setup(a_refund_paid_after_its_failure_counts, a_pushed_purchase),
         cmocka_unit_test_setup(spent_credits_cannot_be_taken_back, a_pushed_purchase),
         cmocka_unit_test_setup(a_fee_is_pushed_once_and_answered, a_pushed_purchase),
         cmocka_unit_test_setup(a_fee_of_somebody_without_a_phone_fails_at_once, a_pushed_purchase),

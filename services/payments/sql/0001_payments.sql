@@ -242,6 +242,7 @@ CREATE TABLE pushes (
     result_detail       text,
     was_late            boolean     NOT NULL DEFAULT false,
     in_doubt            boolean     NOT NULL DEFAULT false,
+    told_receipt        text,
     answered_by         text        CHECK (answered_by IN ('push', 'callback', 'query', 'nobody')),
     query_count         integer     NOT NULL DEFAULT 0,
     act_at              timestamptz NOT NULL DEFAULT now(),
@@ -266,6 +267,7 @@ COMMENT ON COLUMN pushes.amount IS 'Cents, whole shillings.';
 COMMENT ON COLUMN pushes.state IS 'created, pushing (handed to M-Pesa, answer awaited), pushed, unknown, completed, failed, expired.';
 COMMENT ON COLUMN pushes.merchant_request_id IS 'M-Pesa''s.';
 COMMENT ON COLUMN pushes.checkout_request_id IS 'M-Pesa''s; null until it has answered.';
+COMMENT ON COLUMN pushes.told_receipt IS 'Receipt of a callback that was not believed; counts once a query says that it was paid.';
 COMMENT ON COLUMN pushes.receipt IS 'M-Pesa''s receipt number; null when a query alone told that it was paid.';
 COMMENT ON COLUMN pushes.result_code IS 'M-Pesa''s last word.';
 COMMENT ON COLUMN pushes.result_detail IS 'The same in words.';
@@ -323,6 +325,7 @@ CREATE TABLE refunds (
     refund_receipt             text,
     result_code                text,
     result_detail              text,
+    was_late                   boolean     NOT NULL DEFAULT false,
     act_at                     timestamptz NOT NULL DEFAULT now(),
     created_at                 timestamptz NOT NULL DEFAULT now(),
     settled_at                 timestamptz
@@ -349,6 +352,7 @@ COMMENT ON COLUMN refunds.conversation_id IS 'M-Pesa''s id.';
 COMMENT ON COLUMN refunds.refund_receipt IS 'M-Pesa''s receipt of the refund.';
 COMMENT ON COLUMN refunds.result_code IS 'M-Pesa''s last word.';
 COMMENT ON COLUMN refunds.result_detail IS 'The same in words.';
+COMMENT ON COLUMN refunds.was_late IS 'M-Pesa paid it back after it had said that it would not.';
 COMMENT ON COLUMN refunds.act_at IS 'When the next step is due.';
 COMMENT ON COLUMN refunds.created_at IS 'When it was asked for.';
 COMMENT ON COLUMN refunds.settled_at IS 'When it was settled.';

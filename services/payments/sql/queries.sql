@@ -282,10 +282,11 @@ UPDATE pushes SET receipt = $2 WHERE id = $1 AND receipt IS NULL;
 UPDATE pushes SET merchant_request_id = coalesce(merchant_request_id, $2), checkout_request_id = coalesce(checkout_request_id, $3) WHERE id = $1;
 
 -- name: push_adopt
--- The ids of a push whose answer was lost, from its callback, unless they belong to another; M-Pesa is asked at once whether it is true.
+-- The ids of a push whose answer was lost, from its callback, unless they belong to another, and the receipt ($4) that it
+-- tells; M-Pesa is asked at once whether it is true.
 UPDATE pushes SET checkout_request_id = CASE WHEN EXISTS (SELECT FROM pushes AS o WHERE o.checkout_request_id = $2) THEN checkout_request_id
                                              ELSE coalesce(checkout_request_id, $2) END,
-       merchant_request_id = coalesce(merchant_request_id, $3), in_doubt = state <> 'completed', act_at = now()
+       merchant_request_id = coalesce(merchant_request_id, $3), told_receipt = coalesce($4, told_receipt), in_doubt = state <> 'completed', act_at = now()
  WHERE id = $1;
 
 -- name: query_take
@@ -294,8 +295,8 @@ UPDATE pushes SET act_at = now() + make_interval(secs => $1::integer), query_cou
  WHERE id = (SELECT p.id FROM pushes AS p
               WHERE p.state IN ('pushing', 'pushed', 'unknown') AND p.act_at <= now()
               ORDER BY p.act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, state, checkout_request_id, query_count,
-          extract(epoch FROM now() - coalesce(pushed_at, created_at))::bigint;
+RETURNING id, state, checkout_request_id, query_count, extract(epoch FROM now() - coalesce(pushed_at, created_at))::bigint,
+          CASE WHEN NOT EXISTS (SELECT FROM pushes AS o WHERE o.receipt = pushes.told_receipt) THEN told_receipt END;
 
 -- name: query_doubt_take
 -- A settled push that a doubtful callback says was paid after all.
@@ -303,7 +304,8 @@ UPDATE pushes SET act_at = now() + make_interval(secs => $1::integer), query_cou
  WHERE id = (SELECT p.id FROM pushes AS p
               WHERE p.in_doubt AND p.state IN ('failed', 'expired') AND p.act_at <= now() AND p.checkout_request_id IS NOT NULL
               ORDER BY p.act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, state, checkout_request_id, query_count, 0;
+RETURNING id, state, checkout_request_id, query_count, 0,
+          CASE WHEN NOT EXISTS (SELECT FROM pushes AS o WHERE o.receipt = pushes.told_receipt) THEN told_receipt END;
 
 -- name: query_later
 UPDATE pushes SET act_at = now() + make_interval(secs => $2::integer), result_detail = coalesce($3, result_detail) WHERE id = $1;
@@ -398,13 +400,25 @@ UPDATE refunds SET state = 'sent', conversation_id = $2 WHERE id = $1 AND state 
 UPDATE refunds SET state = 'unknown', result_detail = 'M-Pesa did not say what became of it.'
  WHERE (state = 'sending' AND act_at < now()) OR (state = 'sent' AND created_at < now() - make_interval(secs => $1::integer));
 
+-- name: refund_queued_out
+UPDATE refunds SET state = 'unknown', result_detail = 'M-Pesa''s queue was too long.' WHERE id = $1 AND state IN ('sending', 'sent');
+
 -- name: refund_lock
 SELECT state, subject_kind, subject_id FROM refunds WHERE id = $1 FOR UPDATE;
 
 -- name: refund_completed
--- $2 M-Pesa's receipt. A refund of the whole makes the payment refunded.
-WITH done AS (
-    UPDATE refunds SET state = 'completed', refund_receipt = $2, result_code = '0', settled_at = now() WHERE id = $1 RETURNING *
+-- $2 M-Pesa's receipt. A refund of the whole makes the payment refunded. One that was said to have failed gave its credits
+-- back; those that are left are taken again.
+WITH before AS (
+    SELECT state = 'failed' AS failed FROM refunds WHERE id = $1
+), done AS (
+    UPDATE refunds SET state = 'completed', refund_receipt = $2, result_code = '0', settled_at = now(), was_late = (SELECT failed FROM before)
+     WHERE id = $1 RETURNING *
+), taken AS (
+    INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
+    SELECT 'credits_taken_back', 'credit', least(done.credits, b.balance), b.account, 'credits_issued', done.id || '-late'
+      FROM done JOIN ledger_balances AS b ON b.account = 'user:' || done.user_id AND b.unit = 'credit'
+     WHERE done.was_late AND least(done.credits, b.balance) > 0
 ), money AS (
     INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
     SELECT 'refunded', 'KES', amount, 'mpesa', 'customers', id FROM done
@@ -494,6 +508,8 @@ WITH findings AS (
      WHERE state IN ('created', 'pushing', 'pushed', 'unknown') AND created_at < now() - make_interval(secs => $1::integer)
     UNION ALL
     SELECT 'paid_late', subject_id, settled_at, '{}' FROM pushes WHERE was_late
+    UNION ALL
+    SELECT 'refund_paid_late', id, settled_at, jsonb_build_object('payment', subject_id) FROM refunds WHERE was_late
     UNION ALL
     SELECT 'refund_unknown', id, created_at, jsonb_build_object('payment', subject_id) FROM refunds WHERE state = 'unknown'
 )

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "daraja.h"
+#include "daraja_story.h"
 
 #include <stdio.h>
 #include <stdlib.h>
