@@ -49,9 +49,8 @@ void clock_format(int64_t time_ms, char *out, size_t size)
     time_t seconds = (time_t)((time_ms - millis) / 1000);
     struct tm parts;
     gmtime_r(&seconds, &parts);
-    char date[24];
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(out, size, "%s.%03dZ", date, (int)millis);
+    snprintf(out, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
+             parts.tm_min, parts.tm_sec, (int)millis); // strftime's %Y does not fill up to four digits
 }
 
 // Fixed-width decimal number at text; advances; -1 when not all digits.
