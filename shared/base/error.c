@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 #define X(name, status, slug, title, advice) const struct problem problem_##name = {slug, status, title, advice};
 #include "problems.def"
 #undef X
@@ -19,6 +21,7 @@ bool error_set(struct error *err, const struct problem *problem, const char *for
     va_start(arguments, format);
     vsnprintf(err->detail, sizeof err->detail, format, arguments);
     va_end(arguments);
+    text_drop_half_character(err->detail);
     return false;
 }
 
@@ -28,6 +31,7 @@ bool error_cause(struct error *err, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(err->cause, sizeof err->cause, format, arguments);
     va_end(arguments);
+    text_drop_half_character(err->cause);
     return false;
 }
 
@@ -42,6 +46,7 @@ bool error_violation(struct error *err, const char *pointer, const char *format,
     va_end(arguments);
     char *where = arena_strdup(err->arena, pointer);
     if (!violation || !message || !where) return false;
+    text_drop_half_character(where); // callers cut long names
     *violation = (struct violation){where, message, NULL};
     struct violation **last = &err->violations;
     while (*last) last = &(*last)->next;

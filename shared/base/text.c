@@ -120,6 +120,16 @@ bool text_is_utf8(const char *bytes, size_t length)
     return true;
 }
 
+void text_drop_half_character(char *text)
+{
+    size_t length = strlen(text), following = 0;
+    while (following < 3 && following < length && ((unsigned char)text[length - 1 - following] & 0xC0) == 0x80) following++;
+    if (following == length) return;
+    unsigned char lead = (unsigned char)text[length - 1 - following];
+    size_t wanted = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
+    if (following < wanted) text[length - 1 - following] = '\0';
+}
+
 char *text_squeeze(struct arena *arena, const char *text)
 {
     char *out = text ? arena_alloc(arena, strlen(text) + 1) : NULL;
