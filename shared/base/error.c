@@ -39,6 +39,9 @@ bool error_violation(struct error *err, const char *pointer, const char *format,
 {
     if (err->problem != &problem_invalid_fields) error_set(err, &problem_invalid_fields, NULL);
     if (!err->arena) return false;
+    struct violation **last = &err->violations;
+    for (int count = 0; *last; last = &(*last)->next) // bounded: a body can hold a hundred thousand wrong names
+        if (++count == VIOLATIONS_MAX) return false;
     struct violation *violation = arena_alloc(err->arena, sizeof *violation);
     va_list arguments;
     va_start(arguments, format);
@@ -48,8 +51,6 @@ bool error_violation(struct error *err, const char *pointer, const char *format,
     if (!violation || !message || !where) return false;
     text_drop_half_character(where); // callers cut long names
     *violation = (struct violation){where, message, NULL};
-    struct violation **last = &err->violations;
-    while (*last) last = &(*last)->next;
     *last = violation;
     return false;
 }

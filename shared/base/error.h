@@ -45,7 +45,9 @@ bool error_set(struct error *err, const struct problem *problem, const char *for
     PRINTF_LIKE(3, 4);
 // Adds what only the log may see. Always returns false.
 bool error_cause(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
-// Adds an invalid field and sets problem_invalid_fields. Always returns false.
+// Adds an invalid field and sets problem_invalid_fields; the first VIOLATIONS_MAX are kept. Always
+// returns false.
+#define VIOLATIONS_MAX 100
 bool error_violation(struct error *err, const char *pointer, const char *format, ...)
     PRINTF_LIKE(3, 4);
 // Forgets the error but keeps the arena.

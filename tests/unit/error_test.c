@@ -97,6 +97,19 @@ static void violation_needs_no_arena(void **state)
     assert_null(bare.violations);
 }
 
+static void violations_are_bounded(void **state)
+{
+    (void)state;
+    int kept = 0;
+    for (int i = 0; i < 5000; i++) error_violation(&err, "/x", "%d", i);
+    for (const struct violation *violation = err.violations; violation; violation = violation->next) {
+        char expected[16];
+        snprintf(expected, sizeof expected, "%d", kept++);
+        assert_string_equal(violation->message, expected);
+    }
+    assert_int_equal(kept, VIOLATIONS_MAX);
+}
+
 static void cut_pointer_keeps_whole_characters(void **state)
 {
     (void)state;
@@ -149,6 +162,7 @@ int main(void)
         TEST(violations_stand_in_the_order_found),
         TEST(violation_takes_the_place_of_another_problem),
         TEST(violation_needs_no_arena),
+        TEST(violations_are_bounded),
         TEST(cut_pointer_keeps_whole_characters),
         TEST(clearing_keeps_the_arena_alone),
         TEST(shared_problems_are_well_told),
