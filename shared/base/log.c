@@ -8,7 +8,8 @@
 #include "clock.h"
 #include "text.h"
 
-#define LINE_BYTES_MAX ((size_t)16 * 1024)
+#define VALUE_BYTES_MAX 2048 // a longer value is cut, so that the line is not lost with it
+#define LINE_MEMORY ((size_t)1 << 20)
 
 // What main owns: set once before any thread starts.
 static const char *log_service = "-";
@@ -46,6 +47,13 @@ static void add_member(struct text_buffer *line, const char *name, const char *v
     text_add(line, ",");
     text_add_json(line, name);
     text_add(line, ":");
+    char cut[VALUE_BYTES_MAX + 1];
+    if (strlen(value) > VALUE_BYTES_MAX) {
+        memcpy(cut, value, VALUE_BYTES_MAX);
+        cut[VALUE_BYTES_MAX] = '\0';
+        text_drop_half_character(cut);
+        value = cut;
+    }
     text_add_json(line, text_is_utf8(value, strlen(value)) ? value : "(not UTF-8)");
 }
 
@@ -66,7 +74,7 @@ static void add_field(struct text_buffer *line, const struct log_field *field)
 void log_write(enum log_level level, const char *event, const struct log_field *fields, int count)
 {
     if (level < log_lowest) return;
-    CLEANUP(arena_cleanup) struct arena *arena = arena_new(LINE_BYTES_MAX * 8);
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(LINE_MEMORY);
     if (!arena) return;
     struct text_buffer line = text_buffer(arena);
     char time[CLOCK_RFC3339_SIZE];

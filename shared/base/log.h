@@ -5,7 +5,8 @@
 //
 // Each line carries time, level, service, event and, inside a log_scope, the request and trace ids.
 // Never log a secret, token, phone number or e-mail. Values are escaped, so no input can forge a
-// line. Thread-safe. base and io log at debug only; the layer that decides logs.
+// line; a text of more than 2 KB is cut. Thread-safe. base and io log at debug only; the layer that
+// decides logs.
 #pragma once
 
 #include <stdbool.h>
