@@ -92,6 +92,6 @@ const char *field_check_integer(const struct field *field, int64_t value, struct
     int64_t least = field->min || field->max ? field->min : -INTEGER_MAX, most = field_limit(field);
     if (value >= least && value <= most) return NULL;
     if (field->format == FORMAT_MONEY) return arena_printf(arena, "must be between %.2f and %.2f", (double)least / 100, (double)most / 100);
-    if (!field->max) return arena_printf(arena, "must be at least %ld", (long)least);
+    if (!field->max && value < least) return arena_printf(arena, "must be at least %ld", (long)least);
     return arena_printf(arena, "must be between %ld and %ld", (long)least, (long)most);
 }
