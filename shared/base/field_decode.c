@@ -136,13 +136,14 @@ static const char *decode_list(struct decoding *decoding, const struct field *fi
     return NULL;
 }
 
-// At most two decimals: the nearest cent must print as the number given.
+// At most two decimals: the nearest cent, divided again, is the number given. (No tolerance: one that grows with the amount
+// took 1000000.005.)
 static const char *decode_money(const struct field *field, const json_t *value, struct arena *arena, int64_t *ret)
 {
     if (!json_is_number(value)) return "must be a number";
     double amount = json_number_value(value), cents = round(amount * 100);
     if (!(fabs(cents) <= (double)INTEGER_MAX)) return "is out of range";
-    if (fabs(amount * 100 - cents) > 1e-6 * fmax(1, fabs(amount))) return "must have at most two decimals";
+    if (cents / 100 != amount) return "must have at most two decimals";
     *ret = (int64_t)cents;
     return field_check_integer(field, *ret, arena);
 }
