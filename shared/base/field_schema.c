@@ -58,8 +58,15 @@ static json_t *choices(const struct field *field)
 {
     json_t *list = json_array();
     for (const char *const *choice = field->choices; choice && *choice; choice++) json_array_append_new(list, json_string(*choice));
-    if (field->nullable) json_array_append_new(list, json_null());
+    if (field->nullable && field->type != FIELD_TEXT_LIST) json_array_append_new(list, json_null()); // the list may be null, not its items
     return list;
+}
+
+// Money is counted in cents and told in shillings.
+static json_t *bound(const struct field *field, int64_t value)
+{
+    bool whole = field->format != FORMAT_MONEY || value % 100 == 0;
+    return whole ? json_integer(field->format == FORMAT_MONEY ? value / 100 : value) : json_real((double)value / 100);
 }
 
 static void add_bounds(json_t *schema, const struct field *field, bool is_input)
@@ -67,10 +74,9 @@ static void add_bounds(json_t *schema, const struct field *field, bool is_input)
     const char *least = field->type == FIELD_TEXT ? "minLength" : field->type == FIELD_TEXT_LIST ? "minItems" : "minimum";
     const char *most = field->type == FIELD_TEXT ? "maxLength" : field->type == FIELD_TEXT_LIST ? "maxItems" : "maximum";
     bool counted = field->type == FIELD_TEXT || field->type == FIELD_TEXT_LIST || field->type == FIELD_INTEGER;
-    if (!counted || !is_input || field->choices) return;
-    int64_t scale = field->format == FORMAT_MONEY ? 100 : 1;
-    if (field->min) json_object_set_new(schema, least, json_integer(field->min / scale));
-    if (field->max || field->type != FIELD_INTEGER) json_object_set_new(schema, most, json_integer(field_limit(field) / scale));
+    if (!counted || !is_input || (field->choices && field->type == FIELD_TEXT)) return;
+    if (field->min) json_object_set_new(schema, least, bound(field, field->min));
+    if (field->max || field->type != FIELD_INTEGER) json_object_set_new(schema, most, bound(field, field_limit(field)));
 }
 
 static json_t *schema_of_field(const struct field *field)
