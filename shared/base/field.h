@@ -26,9 +26,11 @@
 
 #define FIELDS_MAX 48
 
-// Which fields were present in the input: bit i is row i. First member of every input struct.
+// Which fields were present in the input, and which of them were null: bit i is row i. First member of
+// every input struct.
 struct given {
     uint64_t bits;
+    uint64_t nulls;
 };
 
 struct text_list {
@@ -125,7 +127,7 @@ MUST_USE bool field_decode_query(const struct fields *fields, const struct text_
 bool field_given(const struct fields *fields, const void *input, const char *member);
 
 // JSON object of the given fields alone, normalised, as PostgreSQL's jsonb_populate_record wants
-// it: money as integer cents under the same name. NULL when the arena failed.
+// it: money as integer cents under the same name, null as null. NULL when the arena failed.
 char *field_encode(const struct fields *fields, const void *input, struct arena *arena);
 
 // JSON Schema (2020-12) object of a table; nested tables become $ref "#/components/schemas/NAME".

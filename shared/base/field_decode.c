@@ -45,7 +45,7 @@ bool field_decode(const struct fields *fields, const json_t *object, enum field_
     if (!err->arena) err->arena = arena;
     if (!json_is_object(object)) return error_set(err, &problem_malformed, "The body must be a JSON object.");
     struct decoding decoding = {fields, out, arena, err, "/"};
-    uint64_t given = 0;
+    uint64_t given = 0, nulls = 0;
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)object, name, value) { // the macro wants a mutable object, and does not change it
@@ -56,11 +56,12 @@ bool field_decode(const struct fields *fields, const json_t *object, enum field_
             continue;
         }
         given |= (uint64_t)1 << index;
+        nulls |= (uint64_t)json_is_null(value) << index;
         const char *message = decode_value(&decoding, field, value);
         if (message) wrong(&decoding, name, message);
     }
     check_required(&decoding, mode, given);
-    ((struct given *)out)->bits = given;
+    *(struct given *)out = (struct given){given, nulls};
     return finished(&decoding);
 }
 

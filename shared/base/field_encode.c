@@ -29,14 +29,16 @@ static void add_value(struct text_buffer *out, const struct field *field, const 
 char *field_encode(const struct fields *fields, const void *input, struct arena *arena)
 {
     struct text_buffer out = text_buffer(arena);
+    const struct given *given = input;
     const char *separator = "{";
     for (int i = 0; i < fields->count; i++) {
-        if (!(((const struct given *)input)->bits & (uint64_t)1 << i)) continue;
+        if (!(given->bits & (uint64_t)1 << i)) continue;
         text_add(&out, separator);
         separator = ",";
         text_add_json(&out, fields->rows[i].name);
         text_add(&out, ":");
-        add_value(&out, &fields->rows[i], (const char *)input + fields->rows[i].offset, arena);
+        if (given->nulls & (uint64_t)1 << i) text_add(&out, "null");
+        else add_value(&out, &fields->rows[i], (const char *)input + fields->rows[i].offset, arena);
     }
     text_add(&out, separator[0] == '{' ? "{}" : "}");
     return text_take(&out);

@@ -71,6 +71,13 @@ static void values_are_encoded_as_they_were_normalised(void **state)
                         "{\"name\":\"a\\\"b\",\"salary\":150,\"active\":true,\"skills\":[\"cooking\",\"driving\"],\"extra\":{\"a\":[1]}}");
 }
 
+static void null_is_encoded_whatever_the_type(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"name\":null,\"salary\":null,\"active\":null,\"skills\":null,\"extra\":null}";
+    assert_string_equal(again(text), text);
+}
+
 static void nothing_given_is_an_empty_object(void **state)
 {
     (void)state;
@@ -145,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(given_fields_alone_are_encoded),
         TEST(values_are_encoded_as_they_were_normalised),
+        TEST(null_is_encoded_whatever_the_type),
         TEST(nothing_given_is_an_empty_object),
         TEST(full_arena_gives_nothing),
         TEST(schema_says_what_is_checked),
