@@ -57,8 +57,9 @@ struct kafka_consumer_config {
 };
 MUST_USE struct kafka_consumer *kafka_consumer_new(const struct kafka_consumer_config *config, struct error *err);
 
-// Up to `most` messages into the arena, waiting at most timeout_ms for the first and not at all
-// for more. Errors that librdkafka recovers from by itself are counted, not returned.
+// Up to `most` messages, waiting at most timeout_ms for the first and not at all for more. Keys are
+// copied to the arena; topic, value and headers stay until the next poll. Errors that librdkafka
+// recovers from by itself are passed over.
 int kafka_consumer_poll(struct kafka_consumer *consumer, struct arena *arena, struct kafka_message *out, int most,
                         int timeout_ms);
 // The message is done: its offset may be committed (happens in the background).

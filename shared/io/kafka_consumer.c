@@ -276,7 +276,8 @@ static void pause_partition(struct kafka_consumer *consumer, const struct held *
     rd_kafka_topic_partition_list_destroy(list);
 }
 
-static bool held_keep(struct held *held, rd_kafka_message_t *message)
+// Before what is held already: that lies behind it in the partition.
+static bool held_put_first(struct held *held, rd_kafka_message_t *message)
 {
     if (held->count == held->capacity) {
         int capacity = held->capacity ? held->capacity * 2 : 64;
@@ -285,19 +286,20 @@ static bool held_keep(struct held *held, rd_kafka_message_t *message)
         held->messages = grown;
         held->capacity = capacity;
     }
-    held->messages[held->count++] = message;
+    memmove(held->messages + 1, held->messages, (size_t)held->count * sizeof(rd_kafka_message_t *));
+    held->messages[0] = message;
+    held->count++;
     return true;
 }
 
 // The batch is over: what must come again moves to its partition's list, the rest goes.
 static void finish_batch(struct kafka_consumer *consumer)
 {
-    for (int i = 0; i < consumer->batch_count; i++) {
-        rd_kafka_message_t *message = consumer->batch[i];
+    while (consumer->batch_count > 0) {
+        rd_kafka_message_t *message = consumer->batch[--consumer->batch_count];
         struct held *held = held_find(consumer, rd_kafka_topic_name(message->rkt), message->partition);
-        if (!held || message->offset < held->from_offset || !held_keep(held, message)) rd_kafka_message_destroy(message);
+        if (!held || message->offset < held->from_offset || !held_put_first(held, message)) rd_kafka_message_destroy(message);
     }
-    consumer->batch_count = 0;
 }
 
 // One partition's held messages become the batch when they are due.

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: MIT
+// The consumer, on the real broker: groups that commit, messages that come again, broadcast.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "broker.h"
+#include "eventually.h"
+#include "text.h"
+
+#define POLL_MS 50
+#define MOST 100
+#define TRIES (EVENTUALLY_MS / POLL_MS)
+
+static struct arena *arena;
+static struct error err;
+static struct topic topic;
+static const char *topics[2], *group;
+static struct kafka_consumer *consumer, *second;
+static struct kafka_message batch[MOST];
+
+static int setup(void **state)
+{
+    (void)state;
+    arena = arena_new(8 << 20);
+    err = (struct error){.arena = arena};
+    return arena ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    kafka_consumer_free(consumer);
+    kafka_consumer_free(second);
+    consumer = second = NULL;
+    arena_free(arena);
+    return 0;
+}
+
+static int close_broker(void **state)
+{
+    (void)state;
+    broker_close();
+    return 0;
+}
+
+// A fresh topic and group for the test.
+static void make_topic(int partitions)
+{
+    topic = broker_topic(partitions, false);
+    topics[0] = topic.name;
+    group = broker_name();
+}
+
+static struct kafka_consumer *join(const char *name, bool from_end)
+{
+    const struct kafka_consumer_config config = {.brokers = broker_address(), .client_id = "test", .group = name, .topics = topics,
+                                                 .session_timeout_ms = 6000, .from_end = from_end};
+    struct kafka_consumer *made = kafka_consumer_new(&config, &err);
+    if (!made) fail_msg("%s: %s", err.detail, err.cause);
+    return made;
+}
+
+// Values one after the other, as far as they have come; done tells the consumer so.
+static struct text_buffer seen;
+
+static const char *take(struct kafka_consumer *from, int most, bool done)
+{
+    const int count = from ? kafka_consumer_poll(from, arena, batch, most, POLL_MS) : 0;
+    for (int i = 0; i < count; i++) {
+        text_add_bytes(&seen, batch[i].value, batch[i].value_length);
+        if (done) kafka_consumer_done(from, &batch[i]);
+    }
+    struct text_buffer so_far = seen;
+    return text_take(&so_far);
+}
+
+#define expect_values(from, done, values)                                                          \
+    do {                                                                                           \
+        seen = text_buffer(arena);                                                                 \
+        eventually(strlen(take((from), MOST, (done))) >= strlen(values));                          \
+        assert_string_equal(take((from), MOST, (done)), (values));                                 \
+    } while (0)
+
+static void send_digits(const char *digits, const char *key)
+{
+    for (char value[2] = ""; *digits; digits++) {
+        value[0] = *digits;
+        broker_send(topic.name, key, value);
+    }
+}
+
+// --- Groups ---------------------------------------------------------------------------------------
+
+static void message_arrives_as_it_was_sent(void **state)
+{
+    (void)state;
+    make_topic(1);
+    broker_send_event(topic.name, "7", "x.v1", "user-1", "{\"a\":1}");
+    broker_send_message(&(struct kafka_message){.topic = topic.name}); // no key, no value, no headers
+    consumer = join(group, false);
+    eventually(kafka_consumer_poll(consumer, arena, batch, 1, POLL_MS) == 1);
+    assert_string_equal(batch[0].topic, topic.name);
+    assert_int_equal(batch[0].partition, 0);
+    assert_int_equal(batch[0].offset, 0);
+    assert_string_equal(batch[0].key, "user-1");
+    assert_int_equal(batch[0].value_length, 7);
+    assert_memory_equal(batch[0].value, "{\"a\":1}", 7);
+    assert_string_equal(kafka_message_header(&batch[0], "ce_id"), "7");
+    eventually(kafka_consumer_poll(consumer, arena, batch, 1, POLL_MS) == 1);
+    assert_int_equal(batch[0].offset, 1);
+    assert_null(batch[0].key);
+    assert_null(batch[0].value);
+    assert_int_equal(batch[0].header_count, 0);
+}
+
+static void batch_is_bounded_and_in_order(void **state)
+{
+    (void)state;
+    make_topic(1);
+    send_digits("0123456789", "k");
+    consumer = join(group, false);
+    int next = 0;
+    for (int tries = 0; next < 10 && tries < TRIES; tries++) {
+        const int count = kafka_consumer_poll(consumer, arena, batch, 3, POLL_MS);
+        assert_in_range(count, 0, 3);
+        for (int i = 0; i < count; i++) assert_int_equal(batch[i].value[0], '0' + next++);
+    }
+    assert_int_equal(next, 10);
+}
+
+static void done_is_not_delivered_again(void **state)
+{
+    (void)state;
+    make_topic(1);
+    send_digits("012345", "k");
+    consumer = join(group, false);
+    eventually(kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS) == 6);
+    for (int i = 0; i < 4; i++) kafka_consumer_done(consumer, &batch[i]);
+    kafka_consumer_free(consumer);
+    consumer = join(group, false);
+    expect_values(consumer, true, "45");
+}
+
+static void other_group_reads_everything(void **state)
+{
+    (void)state;
+    make_topic(1);
+    send_digits("01", "k");
+    consumer = join(group, false);
+    expect_values(consumer, true, "01");
+    second = join(broker_name(), false);
+    expect_values(second, true, "01");
+}
+
+static void full_arena_loses_no_message(void **state)
+{
+    (void)state;
+    make_topic(1);
+    for (int i = 0; i < 4; i++) broker_send(topic.name, "a key of some thirty characters", "v");
+    struct arena *small = arena_new(64); // room for two keys
+    consumer = join(group, false);
+    int64_t next = 0;
+    for (int tries = 0; next < 4 && tries < TRIES; tries++) {
+        const int count = kafka_consumer_poll(consumer, small, batch, MOST, POLL_MS);
+        assert_in_range(count, 0, 2);
+        for (int i = 0; i < count; i++) assert_int_equal(batch[i].offset, next++);
+        arena_reset(small);
+    }
+    assert_int_equal(next, 4);
+    arena_free(small);
+}
+
+static void lag_is_unknown_and_then_counted(void **state)
+{
+    (void)state;
+    make_topic(1);
+    send_digits("0123", "k");
+    consumer = join(group, false);
+    assert_int_equal(kafka_consumer_lag(consumer), -1);
+    eventually(kafka_consumer_poll(consumer, arena, batch, 1, POLL_MS) == 1);
+    kafka_consumer_done(consumer, &batch[0]);
+    int more = 0;
+    eventually((more += kafka_consumer_poll(consumer, arena, batch, 1, POLL_MS), kafka_consumer_lag(consumer) == 3));
+    assert_int_equal(more, 3); // read, but not done
+}
+
+// --- Messages that come again ---------------------------------------------------------------------
+
+static void retried_message_comes_again_with_those_behind_it(void **state)
+{
+    (void)state;
+    make_topic(1);
+    send_digits("0123", "k");
+    consumer = join(group, false);
+    eventually(kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS) == 4);
+    kafka_consumer_done(consumer, &batch[0]);
+    kafka_consumer_retry_from(consumer, &batch[1], 1);
+    send_digits("45", "k");
+    expect_values(consumer, true, "12345");
+}
+
+static void retry_again_and_again_keeps_the_order(void **state)
+{
+    (void)state;
+    make_topic(1);
+    send_digits("0123456789", "k");
+    consumer = join(group, false);
+    int next = 0;
+    for (int tries = 0; next < 10 && tries < TRIES; tries++) {
+        const int count = kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS);
+        if (count == 0) continue;
+        assert_int_equal(batch[0].value[0], '0' + next); // one is done, the others come again
+        kafka_consumer_done(consumer, &batch[0]);
+        next++;
+        if (count > 1) kafka_consumer_retry_from(consumer, &batch[1], 1);
+    }
+    assert_int_equal(next, 10);
+}
+
+static void retry_in_smaller_batches_keeps_the_order(void **state)
+{
+    (void)state;
+    make_topic(1);
+    send_digits("012345", "k");
+    consumer = join(group, false);
+    eventually(kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS) == 6);
+    kafka_consumer_retry_from(consumer, &batch[0], 1);
+    eventually(kafka_consumer_poll(consumer, arena, batch, 3, POLL_MS) == 3);
+    kafka_consumer_retry_from(consumer, &batch[1], 1); // 1 and 2 again, before 3
+    expect_values(consumer, true, "12345");
+}
+
+// Keys that murmur2 sends to partitions 0 and 1 of two.
+static void find_keys(const char *keys[2])
+{
+    static const char *const candidates[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    for (size_t i = 0; i < COUNT_OF(candidates); i++) broker_send(topic.name, candidates[i], candidates[i]);
+    struct kafka_message messages[COUNT_OF(candidates)];
+    broker_read(topic.name, COUNT_OF(candidates), arena, messages, COUNT_OF(messages));
+    for (size_t i = 0; i < COUNT_OF(candidates); i++) keys[messages[i].partition] = messages[i].key;
+    assert_true(keys[0] && keys[1]);
+}
+
+static void other_partitions_flow_meanwhile(void **state)
+{
+    (void)state;
+    const char *keys[2] = {NULL, NULL};
+    make_topic(2);
+    find_keys(keys);
+    consumer = join(group, false);
+    int got = 0;
+    eventually((got += kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS)) == 8);
+    broker_send(topic.name, keys[0], "0");
+    eventually(kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS) == 1);
+    kafka_consumer_retry_from(consumer, &batch[0], 3600000); // an hour
+    send_digits("1", keys[0]);
+    send_digits("234", keys[1]);
+    expect_values(consumer, true, "234");
+    for (int i = 0; i < 5; i++) assert_int_equal(kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS), 0);
+}
+
+// --- Broadcast ------------------------------------------------------------------------------------
+
+static void broadcast_reads_all_before_it_has_caught_up(void **state)
+{
+    (void)state;
+    make_topic(3);
+    static const char *const keys[] = {"a", "b", "c", "d", "e"};
+    for (size_t i = 0; i < COUNT_OF(keys); i++) broker_send(topic.name, keys[i], "x");
+    consumer = join(NULL, false);
+    assert_false(kafka_consumer_caught_up(consumer));
+    int count = 0;
+    eventually((count += kafka_consumer_poll(consumer, arena, batch, 1, POLL_MS), kafka_consumer_caught_up(consumer)));
+    assert_int_equal(count, 5);
+    broker_send(topic.name, "f", "x");
+    eventually(kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS) == 1);
+    assert_true(kafka_consumer_caught_up(consumer));
+}
+
+static void every_broadcast_reader_gets_everything(void **state)
+{
+    (void)state;
+    make_topic(1);
+    send_digits("01", "k");
+    consumer = join(NULL, false);
+    second = join(NULL, false);
+    expect_values(consumer, true, "01");
+    expect_values(second, true, "01");
+}
+
+static void broadcast_from_the_end_reads_what_is_new(void **state)
+{
+    (void)state;
+    make_topic(1);
+    send_digits("01", "k");
+    consumer = join(NULL, true);
+    eventually((assert_int_equal(kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS), 0), kafka_consumer_caught_up(consumer)));
+    send_digits("2", "k");
+    expect_values(consumer, true, "2");
+}
+
+static void broadcast_waits_for_its_topic(void **state)
+{
+    (void)state;
+    topic = (struct topic){.name = broker_name()};
+    topics[0] = topic.name;
+    consumer = join(NULL, false);
+    assert_int_equal(kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS), 0);
+    assert_false(kafka_consumer_caught_up(consumer));
+    broker_make_topic(topic.name, 1, false);
+    send_digits("01", "k");
+    expect_values(consumer, true, "01");
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(message_arrives_as_it_was_sent),
+        TEST(batch_is_bounded_and_in_order),
+        TEST(done_is_not_delivered_again),
+        TEST(other_group_reads_everything),
+        TEST(full_arena_loses_no_message),
+        TEST(lag_is_unknown_and_then_counted),
+        TEST(retried_message_comes_again_with_those_behind_it),
+        TEST(retry_again_and_again_keeps_the_order),
+        TEST(retry_in_smaller_batches_keeps_the_order),
+        TEST(other_partitions_flow_meanwhile),
+        TEST(broadcast_reads_all_before_it_has_caught_up),
+        TEST(every_broadcast_reader_gets_everything),
+        TEST(broadcast_from_the_end_reads_what_is_new),
+        TEST(broadcast_waits_for_its_topic),
+    };
+    return cmocka_run_group_tests(tests, NULL, close_broker);
+}
