@@ -327,6 +327,7 @@ static bool take_due(struct kafka_consumer *consumer, int most)
 static void held_drop_all(struct kafka_consumer *consumer)
 {
     for (int i = 0; i < consumer->held_count; i++) {
+        pause_partition(consumer, &consumer->held[i], false); // librdkafka keeps it paused even through a rebalance
         for (int m = 0; m < consumer->held[i].count; m++) rd_kafka_message_destroy(consumer->held[i].messages[m]);
         free(consumer->held[i].messages);
     }

@@ -264,6 +264,35 @@ static void other_partitions_flow_meanwhile(void **state)
     for (int i = 0; i < 5; i++) assert_int_equal(kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS), 0);
 }
 
+static bool rebalanced(struct kafka_consumer *member, int64_t since)
+{
+    take(second, MOST, true);
+    take(consumer, MOST, true);
+    return kafka_consumer_rebalances(member) >= since + 2; // taken away, given
+}
+
+// A second member comes and goes, so that the first gets its partition anew while that waits.
+static void partition_that_waits_flows_again_after_a_rebalance(void **state)
+{
+    (void)state;
+    make_topic(1);
+    send_digits("012", "k");
+    consumer = join(group, false);
+    eventually(kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS) == 3);
+    kafka_consumer_retry_from(consumer, &batch[0], 3600000);
+    seen = text_buffer(arena);
+    int64_t before = kafka_consumer_rebalances(consumer);
+    second = join(group, false);
+    eventually(rebalanced(consumer, before));
+    before = kafka_consumer_rebalances(consumer);
+    kafka_consumer_free(second);
+    second = NULL;
+    eventually(rebalanced(consumer, before));
+    send_digits("3", "k");
+    eventually(strlen(take(consumer, MOST, true)) >= 4);
+    assert_string_equal(take(consumer, MOST, true), "0123");
+}
+
 // --- Broadcast ------------------------------------------------------------------------------------
 
 static void broadcast_reads_all_before_it_has_caught_up(void **state)
@@ -331,6 +360,7 @@ int main(void)
         TEST(retry_again_and_again_keeps_the_order),
         TEST(retry_in_smaller_batches_keeps_the_order),
         TEST(other_partitions_flow_meanwhile),
+        TEST(partition_that_waits_flows_again_after_a_rebalance),
         TEST(broadcast_reads_all_before_it_has_caught_up),
         TEST(every_broadcast_reader_gets_everything),
         TEST(broadcast_from_the_end_reads_what_is_new),
