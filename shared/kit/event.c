@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "id.h"
 #include "kit_sql.h"
 #include "text.h"
 
@@ -30,6 +31,7 @@ static bool decode_structured(const struct kafka_message *message, struct arena 
 {
     CLEANUP(json_release) json_t *whole = json_parse(message->value ? message->value : "", message->value_length, err);
     if (!whole) return false;
+    if (!text_equal(json_member_text(whole, "specversion"), "1.0")) return no_event(err, "ce_specversion is not 1.0");
     ret->id = arena_strdup(arena, json_member_text(whole, "id"));
     ret->source = arena_strdup(arena, json_member_text(whole, "source"));
     ret->type = arena_strdup(arena, json_member_text(whole, "type"));
@@ -43,8 +45,7 @@ static bool decode_structured(const struct kafka_message *message, struct arena 
 
 static bool decode_binary(const struct kafka_message *message, struct event *ret, json_t **ret_data, struct error *err)
 {
-    const char *version = kafka_message_header(message, "ce_specversion");
-    if (!version || strcmp(version, "1.0") != 0) return no_event(err, "ce_specversion is not 1.0");
+    if (!text_equal(kafka_message_header(message, "ce_specversion"), "1.0")) return no_event(err, "ce_specversion is not 1.0");
     ret->id = kafka_message_header(message, "ce_id");
     ret->source = kafka_message_header(message, "ce_source");
     ret->type = kafka_message_header(message, "ce_type");
@@ -57,17 +58,34 @@ static bool decode_binary(const struct kafka_message *message, struct event *ret
     return *ret_data != NULL;
 }
 
+// Headers may hold any bytes; PostgreSQL takes UTF-8 alone.
+static bool attributes_are_text(const struct event *event)
+{
+    const char *const texts[] = {event->id, event->source, event->type, event->sequence, event->time, event->correlation_id};
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        if (texts[i] && !text_is_utf8(texts[i], strlen(texts[i]))) return false;
+    return true;
+}
+
+static bool has_what_it_must(const struct event *event, struct error *err)
+{
+    if (!event->id || !*event->id || !event->source || !*event->source || !event->type || !*event->type)
+        return no_event(err, "id, source or type is missing");
+    return attributes_are_text(event) || no_event(err, "an attribute is no text in UTF-8");
+}
+
 bool event_decode(const struct kafka_message *message, struct arena *arena, struct event *ret, json_t **ret_data, struct error *err)
 {
     *ret = (struct event){.topic = message->topic, .key = message->key ? message->key : ""};
     *ret_data = NULL;
     bool structured = is_structured(kafka_message_header(message, "content-type"));
     if (!(structured ? decode_structured(message, arena, ret, ret_data, err) : decode_binary(message, ret, ret_data, err))) return false;
-    if (!ret->id || !*ret->id || !ret->source || !*ret->source || !ret->type || !*ret->type) {
+    if (!has_what_it_must(ret, err)) {
         json_decref(*ret_data);
         *ret_data = NULL;
-        return no_event(err, "id, source or type is missing");
+        return false;
     }
+    if (!traceparent_is_valid(ret->traceparent)) ret->traceparent = NULL; // a lost trace is no lost event
     ret->data = *ret_data;
     return true;
 }
