@@ -17,6 +17,8 @@
 // The server ends a statement itself; this much later we stop believing that it will.
 #define ANSWER_GRACE_MS_DEFAULT 3000
 
+static const char unknown_trace[] = "?";
+
 struct parameters {
     const char *values[PARAMETERS_MAX];
     char numbers[PARAMETERS_MAX][24];
@@ -61,6 +63,7 @@ void db_end(struct db *db)
         db_pool_give(db->pool, db->connection);
     }
     db->connection = NULL;
+    db->traced = NULL;
     db->in_transaction = db->failed = db->savepoint = false;
 }
 
@@ -78,7 +81,9 @@ bool db_rollback_to_savepoint(struct db *db, struct error *err)
         return error_cause(err, "there is no savepoint to go back to");
     }
     db->failed = false;
-    return run_own(db, &wire_rollback_to_savepoint, err);
+    if (!run_own(db, &wire_rollback_to_savepoint, err)) return false;
+    db->traced = unknown_trace; // what was set since went with the rest
+    return true;
 }
 
 static bool attempt_transaction(struct db *db, db_work work, void *argument, struct error *err)
@@ -250,16 +255,16 @@ static bool run_own(struct db *db, const struct sql *sql, struct error *err)
     return exchange(db, &own, &result, err);
 }
 
-// What goes ahead of a statement: the start of the transaction, the end of the last savepoint.
+// What goes ahead of a statement: the start of the transaction or the end of the last savepoint, and the trace.
 static int statements_ahead(const struct db *db, const struct wire_statement *own, struct wire_statement *out)
 {
+    static const char *const no_trace = "";
     int count = 0;
-    if (db->mode != DB_READ && !db->in_transaction) {
-        out[count++].sql = db->mode == DB_WRITE ? &wire_begin : &wire_begin_repeatable;
-        if (db->traceparent) out[count++] = (struct wire_statement){&wire_trace, &db->traceparent};
-    } else if (own && own->sql == &wire_savepoint && db->savepoint) {
-        out[count++].sql = &wire_release_savepoint;
-    }
+    bool leaves = own && (own->sql == &wire_commit || own->sql == &wire_rollback_to_savepoint);
+    if (db->mode != DB_READ && !db->in_transaction) out[count++].sql = db->mode == DB_WRITE ? &wire_begin : &wire_begin_repeatable;
+    else if (own && own->sql == &wire_savepoint && db->savepoint) out[count++].sql = &wire_release_savepoint;
+    if (db->mode != DB_READ && !leaves && db->traceparent != db->traced)
+        out[count++] = (struct wire_statement){&wire_trace, db->traceparent ? &db->traceparent : &no_trace};
     return count;
 }
 
@@ -295,6 +300,7 @@ static bool exchange(struct db *db, const struct wire_statement *own, PGresult *
             continue;
         }
         if (!check(db, own ? own->sql->name : "begin", &result, err)) return false;
+        db->traced = db->traceparent;
         if (ret) *ret = TAKE(result);
         return true;
     }

@@ -78,8 +78,10 @@ struct db {
     bool in_transaction;
     bool failed;        // a statement failed: only db_end is allowed
     bool savepoint;     // db_savepoint was called in this transaction
-    const char *traceparent; // set after db_begin: BEGIN then sets dc.traceparent, the default of
-                             // outbox.traceparent, so that a trace survives the outbox
+    const char *traceparent; // set after db_begin, and anew for another piece of work: the transaction's
+                             // next statement sets dc.traceparent, the default of outbox.traceparent,
+                             // so that a trace survives the outbox
+    const char *traced;      // what dc.traceparent is
 };
 
 struct db_value {

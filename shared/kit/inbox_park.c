@@ -102,6 +102,7 @@ static bool apply_parked(struct redrive *redrive, struct db *db, const struct db
         !db_rows(db, &SQL_inbox_claim, DB_IN(DB_TEXT(db_array(db->arena, &arrival.event.source, 1)), DB_TEXT(db_array(db->arena, &arrival.event.id, 1)),
                                              DB_TEXT(db_array(db->arena, &message.topic, 1))), &fresh, err))
         return false;
+    db->traceparent = arrival.event.traceparent;
     if (arrival.subscription && fresh.count > 0 && !arrival.subscription->handler(redrive->app, db, &arrival.event, err)) {
         redrive->failure = *err;
         return false;

@@ -331,6 +331,26 @@ static void trace_and_isolation_reach_the_transaction(void **state)
     db_end(&db);
 }
 
+static void trace_changes_with_the_work_inside_a_transaction(void **state)
+{
+    (void)state;
+    static const char *const traces[] = {NULL, "00-1", "00-1", "00-2", NULL, "00-3"};
+    const char *text = NULL;
+    struct db db = session(DB_WRITE);
+    for (size_t i = 0; i < sizeof traces / sizeof traces[0]; i++) {
+        db.traceparent = traces[i];
+        assert_fine(db_text(&db, &trace_read, DB_NOTHING, &text, NULL, &err));
+        assert_string_equal(text ? text : "", traces[i] ? traces[i] : "");
+    }
+    assert_fine(db_savepoint(&db, &err));
+    db.traceparent = "00-4";
+    assert_fine(db_text(&db, &trace_read, DB_NOTHING, &text, NULL, &err));
+    assert_fine(db_rollback_to_savepoint(&db, &err)); // takes the setting back as well
+    assert_fine(db_text(&db, &trace_read, DB_NOTHING, &text, NULL, &err));
+    assert_string_equal(text, "00-4");
+    db_end(&db);
+}
+
 static void savepoint_saves_the_rest(void **state)
 {
     (void)state;
@@ -860,6 +880,7 @@ int main(void)
         TEST(commit_keeps_and_end_rolls_back),
         TEST(failed_transaction_takes_nothing_more),
         TEST(trace_and_isolation_reach_the_transaction),
+        TEST(trace_changes_with_the_work_inside_a_transaction),
         TEST(savepoint_saves_the_rest),
         TEST(transaction_is_run_again),
         TEST(serialization_failure_is_run_again),
