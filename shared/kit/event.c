@@ -58,10 +58,10 @@ static bool decode_binary(const struct kafka_message *message, struct event *ret
     return *ret_data != NULL;
 }
 
-// Headers may hold any bytes; PostgreSQL takes UTF-8 alone.
+// Key and headers may hold any bytes; PostgreSQL takes UTF-8 alone.
 static bool attributes_are_text(const struct event *event)
 {
-    const char *const texts[] = {event->id, event->source, event->type, event->sequence, event->time, event->correlation_id};
+    const char *const texts[] = {event->key, event->id, event->source, event->type, event->sequence, event->time, event->correlation_id};
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         if (texts[i] && !text_is_utf8(texts[i], strlen(texts[i]))) return false;
     return true;
@@ -71,7 +71,7 @@ static bool has_what_it_must(const struct event *event, struct error *err)
 {
     if (!event->id || !*event->id || !event->source || !*event->source || !event->type || !*event->type)
         return no_event(err, "id, source or type is missing");
-    return attributes_are_text(event) || no_event(err, "an attribute is no text in UTF-8");
+    return attributes_are_text(event) || no_event(err, "its key or an attribute is no text in UTF-8");
 }
 
 bool event_decode(const struct kafka_message *message, struct arena *arena, struct event *ret, json_t **ret_data, struct error *err)

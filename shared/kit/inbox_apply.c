@@ -49,10 +49,11 @@ bool failure_passes(const struct error *err)
     return err->retry || err->problem == &problem_unavailable || err->problem == &problem_timeout;
 }
 
-static bool is_parked(const struct db_rows *parked, const struct kafka_message *message)
+static bool is_parked(const struct db_rows *parked, const struct kafka_message *message, struct arena *arena)
 {
+    const char *key = parked->count ? parked_key(message, arena) : NULL;
     for (int i = 0; i < parked->count; i++)
-        if (strcmp(db_rows_text(parked, i, 0), message->topic) == 0 && text_equal(db_rows_text(parked, i, 1), message->key ? message->key : "")) return true;
+        if (strcmp(db_rows_text(parked, i, 0), message->topic) == 0 && text_equal(db_rows_text(parked, i, 1), key)) return true;
     return false;
 }
 
@@ -60,7 +61,7 @@ static bool is_parked(const struct db_rows *parked, const struct kafka_message *
 static bool parked_keys(struct db *db, const struct arrival *arrivals, int count, struct db_rows *ret, struct error *err)
 {
     const char **keys = arena_alloc(db->arena, (size_t)count * sizeof *keys);
-    for (int i = 0; keys && i < count; i++) keys[i] = arrivals[i].message->key ? arrivals[i].message->key : "";
+    for (int i = 0; keys && i < count; i++) keys[i] = parked_key(arrivals[i].message, db->arena);
     if (!keys) return error_set(err, &problem_unavailable, NULL);
     return db_rows(db, &SQL_inbox_parked, DB_IN(DB_TEXT(db_array(db->arena, keys, (size_t)count))), ret, err);
 }
@@ -114,7 +115,7 @@ bool arrivals_apply(struct app *app, struct db *db, struct arrival *arrivals, in
     for (int i = 0; i < count; i++) {
         struct arrival *arrival = &arrivals[i];
         if (!arrival->subscription && !arrival->decode_error.problem) continue; // not for us
-        if (is_parked(&parked, arrival->message)) {
+        if (is_parked(&parked, arrival->message, db->arena)) {
             if (!park_append(db, arrival->message, err)) return false;
         } else if (arrival->decode_error.problem) {
             *err = arrival->decode_error;

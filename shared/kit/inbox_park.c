@@ -7,9 +7,27 @@
 #include "kit_sql.h"
 #include "log.h"
 
-static const char *key_of(const struct kafka_message *message)
+static const char bytes_mark[] = "\\x";
+
+const char *parked_key(const struct kafka_message *message, struct arena *arena)
 {
-    return message->key ? message->key : "";
+    const char *key = message->key ? message->key : "";
+    if (!text_starts_with(key, bytes_mark) && text_is_utf8(key, strlen(key))) return key;
+    struct text_buffer out = text_buffer(arena);
+    text_add(&out, bytes_mark);
+    for (; *key; key++) text_printf(&out, "%02x", (unsigned)(unsigned char)*key);
+    return text_take(&out);
+}
+
+// The message's key again.
+static const char *key_of_parked(const char *parked, struct arena *arena)
+{
+    if (!text_starts_with(parked, bytes_mark)) return parked;
+    const char *digits = parked + strlen(bytes_mark);
+    char *key = arena_alloc(arena, strlen(digits) / 2 + 1);
+    for (size_t i = 0; key && digits[2 * i] && digits[2 * i + 1]; i++)
+        key[i] = (char)strtol((const char[]){digits[2 * i], digits[2 * i + 1], '\0'}, NULL, 16);
+    return key;
 }
 
 // Headers as a JSON object. A record without an id gets one from its place, so that it is parked once.
@@ -31,7 +49,7 @@ bool park_append(struct db *db, const struct kafka_message *message, struct erro
     const char *data = is_text ? arena_memdup(db->arena, message->value, message->value_length)
                                : arena_printf(db->arena, "(%zu bytes that are no text)", message->value_length);
     return db_exec(db, &SQL_inbox_park_event,
-                   DB_IN(DB_TEXT(message->topic), DB_TEXT(key_of(message)), DB_INT(message->partition), DB_INT(message->offset),
+                   DB_IN(DB_TEXT(message->topic), DB_TEXT(parked_key(message, db->arena)), DB_INT(message->partition), DB_INT(message->offset),
                          DB_TEXT(headers_json(message, db->arena)), DB_TEXT(data)), NULL, err);
 }
 
@@ -43,7 +61,8 @@ struct parking {
 static bool park_key(struct db *db, void *argument, struct error *err)
 {
     const struct parking *parking = argument;
-    return db_exec(db, &SQL_inbox_park_key, DB_IN(DB_TEXT(parking->message->topic), DB_TEXT(key_of(parking->message)), DB_TEXT(parking->reason)), NULL, err) &&
+    const char *key = parked_key(parking->message, db->arena);
+    return db_exec(db, &SQL_inbox_park_key, DB_IN(DB_TEXT(parking->message->topic), DB_TEXT(key), DB_TEXT(parking->reason)), NULL, err) &&
            park_append(db, parking->message, err);
 }
 
@@ -66,7 +85,7 @@ bool park(struct app *app, const struct kafka_message *message, const struct err
 struct redrive {
     struct app *app;
     bool worked;
-    char topic[128], key[128];
+    const char *topic, *key; // in the arena
     int64_t event_id;
     struct error failure; // of the handler
 };
@@ -87,7 +106,7 @@ static bool apply_parked(struct redrive *redrive, struct db *db, const struct db
     const char *headers_text = db_rows_text(rows, 0, 3), *data = db_rows_text(rows, 0, 4);
     CLEANUP(json_release) json_t *headers = json_parse(headers_text, strlen(headers_text), err);
     if (!headers) return false;
-    struct kafka_message message = {.topic = redrive->topic, .key = redrive->key, .value = data, .value_length = data ? strlen(data) : 0,
+    struct kafka_message message = {.topic = redrive->topic, .key = key_of_parked(redrive->key, db->arena), .value = data, .value_length = data ? strlen(data) : 0,
                                     .partition = (int32_t)db_rows_int(rows, 0, 5), .offset = db_rows_int(rows, 0, 6)};
     add_headers(&message, headers);
     struct arrival arrival;
@@ -118,8 +137,8 @@ static bool redrive_next(struct db *db, void *argument, struct error *err)
     if (!db_rows(db, &SQL_redrive_next, DB_NOTHING, &rows, err)) return false;
     redrive->worked = rows.count > 0;
     if (!redrive->worked) return true;
-    snprintf(redrive->topic, sizeof redrive->topic, "%s", db_rows_text(&rows, 0, 0));
-    snprintf(redrive->key, sizeof redrive->key, "%s", db_rows_text(&rows, 0, 1));
+    redrive->topic = db_rows_text(&rows, 0, 0);
+    redrive->key = db_rows_text(&rows, 0, 1);
     redrive->event_id = db_rows_int(&rows, 0, 2);
     if (redrive->event_id) return apply_parked(redrive, db, &rows, err);
     log_info("key_redriven", LOG_TEXT("topic", redrive->topic), LOG_TEXT("key", redrive->key));

@@ -25,6 +25,9 @@ MUST_USE bool arrivals_apply(struct app *app, struct db *db, struct arrival *arr
 // True where waiting helps: the database is away, a deadlock, a timeout.
 bool failure_passes(const struct error *err);
 
+// The key under which a message is parked: as it is, "" for none, "\x" and hexadecimal digits where it is no text.
+const char *parked_key(const struct kafka_message *message, struct arena *arena);
+
 // Parks the message's key with the message as its first event, in a transaction of its own.
 MUST_USE bool park(struct app *app, const struct kafka_message *message, const struct error *why, struct arena *arena, struct error *err);
 // Appends the message to its parked key, inside the session's transaction.

@@ -20,10 +20,7 @@ int kit_database_create(struct kit_database *ret)
 
 int kit_database_create_for(struct kit_database *ret, const struct service *service)
 {
-    static const struct sql *const *lists[3]; // outlives the pool; one service a program
-    lists[0] = kit_statements;
-    lists[1] = service->statements;
-    *ret = (struct kit_database){.arena = arena_new(1 << 20)};
+    *ret = (struct kit_database){.arena = arena_new(1 << 20), .statements = {kit_statements, service->statements}};
     ret->err.arena = ret->arena;
     if (test_database_create(&ret->database)) return 1;
     if (migrate_apply(ret->database.url, service, &ret->err)) {
@@ -33,7 +30,7 @@ int kit_database_create_for(struct kit_database *ret, const struct service *serv
                                                           .acquire_timeout_ms = 2000,
                                                           .statement_timeout_ms = 5000,
                                                           .connect_timeout_s = 5,
-                                                          .statements = lists,
+                                                          .statements = ret->statements,
                                                           .constraints = service->constraints},
                                  &ret->err);
     }

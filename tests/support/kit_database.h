@@ -14,6 +14,7 @@ struct kit_database {
     struct db_pool *pool;
     struct arena *arena;
     struct error err;
+    const struct sql *const *statements[3]; // what the pool prepares
 };
 
 // 0 when made, as cmocka wants it of a group setup.

@@ -140,9 +140,10 @@ static void id_source_and_type_must_be_there(void **state)
 static void attributes_must_be_text(void **state)
 {
     (void)state;
-    static const char why[] = "The record is no CloudEvent: an attribute is no text in UTF-8.";
+    static const char why[] = "The record is no CloudEvent: its key or an attribute is no text in UTF-8.";
     expect_refused((struct kafka_message){.headers = {{"ce_specversion", "1.0"}, {"ce_id", "\xff"}, {"ce_source", "/x"}, {"ce_type", "x"}}}, why);
     expect_refused((struct kafka_message){.headers = BINARY({"ce_correlationid", "\xc3"})}, why);
+    expect_refused((struct kafka_message){.key = "\xff", .headers = BINARY({0})}, why);
 }
 
 static void malformed_trace_is_dropped_and_the_event_kept(void **state)
