@@ -13,9 +13,11 @@
 #include "kit_sql.h"
 #include "log.h"
 #include "outbox.h"
+#include "relay_stuck.h"
 
 #define LEADER_RETRY_MS 1000
 #define FAILURE_PAUSE_MS 500
+#define STUCK_MS 5000
 #define CLUSTER_CHECK_MS 10000
 #define CLUSTER_TIMEOUT_MS 3000
 #define PURGE_MS 60000
@@ -36,6 +38,7 @@ struct relay {
     char cluster[64];
     const char **delivered;         // ids acknowledged in this batch
     size_t delivered_count, undelivered_count;
+    struct relay_stuck stuck;
     int64_t cluster_due_ms, purge_due_ms, stats_due_ms, lead_due_ms, notified_ms;
     _Atomic bool leader;
     _Atomic int64_t published_total, producers_total, backlog, oldest_age_ms;
@@ -94,6 +97,7 @@ void relay_stop(struct relay *relay)
     pthread_join(relay->thread, NULL);
     close(relay->wake_fd);
     arena_free(relay->arena);
+    relay_stuck_clear(&relay->stuck);
     free(relay->delivered);
     free(relay);
 }
@@ -272,7 +276,7 @@ static bool produce_row(struct relay *relay, const struct db_rows *rows, int row
     return kafka_produce(relay->producer, &message, (void *)(uintptr_t)id, err); // the tag comes back unchanged
 }
 
-// Sends all rows; a row that the client refuses stops its key, not the others.
+// Sends all rows; behind one that the client refuses its key waits.
 static void produce_rows(struct relay *relay, const struct db_rows *rows)
 {
     const char **failed = arena_alloc(relay->arena, 2 * (size_t)rows->count * sizeof *failed);
@@ -291,13 +295,36 @@ static void produce_rows(struct relay *relay, const struct db_rows *rows)
     }
 }
 
+static bool was_delivered(const struct relay *relay, const char *id)
+{
+    for (size_t i = 0; i < relay->delivered_count; i++)
+        if (relay->delivered[i] == id) return true; // the tag came back unchanged
+    return false;
+}
+
+// The keys of what was not delivered wait a while.
+static void set_aside(struct relay *relay, const struct db_rows *rows)
+{
+    const int64_t due_ms = clock_monotonic_ms() + STUCK_MS;
+    const char **failed = arena_alloc(relay->arena, 2 * (size_t)rows->count * sizeof *failed);
+    int failed_count = 0;
+    for (int row = 0; failed && row < rows->count; row++) {
+        const char *topic = db_rows_text(rows, row, 1), *key = db_rows_text(rows, row, 3);
+        if (was_delivered(relay, db_rows_text(rows, row, 0)) || key_failed(failed, failed_count, topic, key)) continue;
+        failed[failed_count++] = topic;
+        failed[failed_count++] = key;
+        relay_stuck_add(&relay->stuck, topic, key, due_ms);
+    }
+}
+
 static bool publish_batch(struct relay *relay, int64_t *ret_count, struct error *err)
 {
     struct db_rows rows;
     *ret_count = 0;
     relay->delivered_count = relay->undelivered_count = 0;
     if (!relay->producer) return true;
-    if (!db_rows(&relay->db, &SQL_relay_unpublished, DB_IN(DB_INT(relay->app->config.relay_batch)), &rows, err)) return false;
+    const char *stuck = relay_stuck_array(&relay->stuck, clock_monotonic_ms(), relay->arena);
+    if (!db_rows(&relay->db, &SQL_relay_unpublished, DB_IN(DB_INT(relay->app->config.relay_batch), DB_TEXT(stuck)), &rows, err)) return false;
     *ret_count = rows.count;
     if (rows.count == 0) return true;
     produce_rows(relay, &rows);
@@ -308,6 +335,8 @@ static bool publish_batch(struct relay *relay, int64_t *ret_count, struct error 
     if (kafka_producer_is_fatal(relay->producer) || kafka_producer_pending(relay->producer) > 0) {
         kafka_producer_free(relay->producer, 0); // reports the rest: no tag outlives the rows
         relay->producer = NULL;
+    } else if (relay->undelivered_count > 0) {
+        set_aside(relay, &rows);
     }
     if (relay->delivered_count == 0) return true;
     char *ids = db_array(relay->arena, relay->delivered, relay->delivered_count);

@@ -115,8 +115,9 @@ SELECT pg_try_advisory_lock(hashtext('relay'));
 SELECT pg_notify('outbox', '');
 
 -- name: relay_unpublished
+-- $2: keys that wait because the broker did not take their next row, as 'topic key'.
 SELECT id, topic, type, key, data, traceparent, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-  FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT $1;
+  FROM outbox WHERE published_at IS NULL AND topic || ' ' || key <> ALL ($2::text[]) ORDER BY id LIMIT $1;
 
 -- name: relay_published
 UPDATE outbox SET published_at = clock_timestamp(), broker_cluster = $2 WHERE id = ANY ($1::bigint[]);
