@@ -130,6 +130,57 @@ static void test_from_file(void **state)
         "DC_SECRET cannot be read from the file that DC_SECRET_FILE names: No such file or directory.\n");
 }
 
+// What is said of DC_SECRET in a file with these bytes.
+static void expect_of_file(const char *bytes, size_t length, const char *report, const char *value)
+{
+    char path[] = "/tmp/config_test_XXXXXX", setting[64];
+    const int file = mkstemp(path);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, bytes, length), length);
+    close(file);
+    snprintf(setting, sizeof setting, "DC_SECRET_FILE=%s", path);
+    expect_report((const char *const[]){"SAMPLE_NAME=a", setting, NULL}, report);
+    unlink(path);
+    if (value) assert_string_equal(got.secret, value);
+    config_release(groups, 1);
+}
+
+static void test_files_are_judged(void **state)
+{
+    (void)state;
+    static char long_text[64 * 1024 + 1];
+    memset(long_text, 'x', sizeof long_text);
+    expect_of_file("hush hush\r\n\n", 12, "", "hush hush"); // line ends are no part of it
+    expect_of_file("  hush ", 7, "", "  hush ");
+    expect_of_file(long_text, sizeof long_text - 1, "", NULL);
+    expect_of_file(long_text, sizeof long_text, "DC_SECRET is too long in its file: at most 65536 bytes.\n", NULL);
+    expect_of_file("hu\0sh", 5, "DC_SECRET has a NUL byte in its file.\n", NULL);
+    expect_of_file("\n", 1, "DC_SECRET is empty in its file.\n", NULL);
+    expect_of_file("abc", 3, "DC_SECRET must have at least 4 bytes.\n", NULL); // the same checks as given directly
+}
+
+static void test_groups_are_read_together(void **state)
+{
+    (void)state;
+    static const struct setting more_rows[] = {SETTING(sample_settings, life_s, "DC_OTHER_LIFE_S", "7", .min = 5, .doc = "Another life."),
+                                               SETTING(sample_settings, name, "OTHER_NAME", "x", .doc = "Another name."), {0}};
+    struct sample_settings more = {0};
+    struct setting_group both[] = {{rows, &got}, {more_rows, &more}, {NULL, NULL}};
+    char *report = NULL;
+    memset(&got, 0, sizeof got);
+    const char *const good[] = {"SAMPLE_NAME=a", "DC_OTHER_LIFE_S=9", NULL};
+    assert_true(config_read(both, 3, (char *const *)(uintptr_t)good, &report));
+    assert_int_equal(got.life_s, 900);
+    assert_int_equal(more.life_s, 9);
+    config_release(both, 3);
+    assert_null(more.name);
+    const char *const bad[] = {"DC_LIFE_S=1", "SAMPLE_NAME=a", "DC_OTHER_LIFE_S=-1", NULL};
+    assert_false(config_read(both, 3, (char *const *)(uintptr_t)bad, &report));
+    assert_string_equal(report, "DC_LIFE_S must be from 60 to 3600.\nDC_OTHER_LIFE_S must be at least 5.\n");
+    assert_null(got.name); // nothing is kept of a reading that failed
+    free(report);
+}
+
 static void test_help_names_each_setting(void **state)
 {
     (void)state;
@@ -189,6 +240,8 @@ int main(void)
         cmocka_unit_test(test_all_problems_at_once),
         cmocka_unit_test(test_a_problem_does_not_repeat_the_secret),
         cmocka_unit_test(test_from_file),
+        cmocka_unit_test(test_files_are_judged),
+        cmocka_unit_test(test_groups_are_read_together),
         cmocka_unit_test(test_help_names_each_setting),
         cmocka_unit_test(test_log_masks_secrets),
         cmocka_unit_test(test_kit_settings_are_sound),
