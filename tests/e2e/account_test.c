@@ -2,29 +2,8 @@
 // Somebody has an account: registers, signs in, refreshes, ends sessions, changes and resets her password, confirms her e-mail.
 #include "story.h"
 
-#include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-// The newest mail to an address: the token in its link. Waits for the mail job.
-static const char *token_mailed_to(const char *email, const char *subject_word)
-{
-    static char token[128];
-    for (int tries = 0; tries < 100; tries++, sleep_ms(100)) {
-        const char *output;
-        int status = run(&output, "grep -rliF 'To: %s' %s | xargs -r grep -liE '^Subject:.*%s' | xargs -r ls -t | head -n 1", email, setting("MAIL_DIR"), subject_word);
-        if (status != 0 || !output[0]) continue;
-        run(&output, "cat %s", output);
-        const char *at = strstr(output, "token=");
-        if (!at) continue;
-        size_t length = strspn(at + 6, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
-        snprintf(token, sizeof token, "%.*s", (int)length, at + 6);
-        return token;
-    }
-    fail_msg("no mail about '%s' came to %s", subject_word, email);
-    return NULL;
-}
 
 static void she_registers_and_is_known(void **state)
 {
@@ -134,7 +113,7 @@ static void a_forgotten_password_is_reset_by_mail(void **state)
     expect_status(&known, 202);
     expect_status(&unknown, 202);
     assert_string_equal(text_at(&known, "message"), text_at(&unknown, "message"));
-    const char *token = token_mailed_to(jane.email, "assword");
+    const char *token = mailed_token(jane.email, "assword");
     struct answer reset = call(NULL, "POST", "/api/auth/password-reset/confirm", "{\"token\":\"%s\",\"new_password\":\"mpya-kabisa-leo\"}", token);
     expect_status(&reset, 200);
     struct answer twice = call(NULL, "POST", "/api/auth/password-reset/confirm", "{\"token\":\"%s\",\"new_password\":\"mpya-kabisa-leo\"}", token);
@@ -149,7 +128,7 @@ static void she_verifies_and_changes_her_email(void **state)
 {
     (void)state;
     struct person jane = person_register("employer");
-    struct answer verified = call(NULL, "POST", "/api/auth/verify-email", "{\"token\":\"%s\"}", token_mailed_to(jane.email, "mail"));
+    struct answer verified = call(NULL, "POST", "/api/auth/verify-email", "{\"token\":\"%s\"}", mailed_token(jane.email, "mail"));
     expect_status(&verified, 200);
     struct answer me = call(&jane, "GET", "/api/auth/me", NULL);
     assert_true(true_at(&me, "email_verified"));
@@ -159,7 +138,7 @@ static void she_verifies_and_changes_her_email(void **state)
     assert_in_range(asked.status, 200, 202);
     me = call(&jane, "GET", "/api/auth/me", NULL);
     assert_string_equal(text_at(&me, "email"), jane.email);
-    struct answer confirmed = call(NULL, "POST", "/api/auth/verify-email", "{\"token\":\"%s\"}", token_mailed_to(fresh, "mail"));
+    struct answer confirmed = call(NULL, "POST", "/api/auth/verify-email", "{\"token\":\"%s\"}", mailed_token(fresh, "mail"));
     expect_status(&confirmed, 200);
     snprintf(jane.email, sizeof jane.email, "%s", fresh);
     person_login(&jane);

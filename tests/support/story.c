@@ -103,6 +103,20 @@ void expect_status_(const struct answer *answer, int status, const char *file, i
     _fail(file, line);
 }
 
+void expect_problem_(const struct answer *answer, int status, const char *file, int line)
+{
+    expect_status_(answer, status, file, line);
+    const char *type = header(answer, "Content-Type"), *detail = json_string_value(at(answer, "detail"));
+    bool whole = type && strcmp(type, "application/problem+json") == 0 && detail && *detail &&
+                 text_equal(detail, json_string_value(at(answer, "error"))) && json_integer_value(at(answer, "status")) == status;
+    static const char *const texts[] = {"type", "title", "instance"};
+    for (size_t i = 0; i < COUNT_OF(texts); i++) whole = whole && json_string_length(at(answer, texts[i])) > 0;
+    if (whole) return;
+    print_error("%s answered no problem of the contract (%s):\n%.*s\n", answer->called, type ? type : "no Content-Type",
+                (int)answer->http.body_length, answer->http.body ? answer->http.body : "");
+    _fail(file, line);
+}
+
 json_t *at(const struct answer *answer, const char *path)
 {
     json_t *value = answer->body;
@@ -199,6 +213,21 @@ struct answer call_until(const struct person *who, const char *path, int seconds
         if (holds(&answer) || tries == 0) return answer;
         sleep_ms(50);
     }
+}
+
+const char *mailed_token(const char *email, const char *subject_word)
+{
+    for (int tries = 0; tries < 100; tries++, sleep_ms(100)) {
+        const char *mail;
+        run(&mail, "grep -rliF 'To: %s' %s | xargs -r grep -liE '^Subject:.*%s' | xargs -r ls -t | head -n 1 | xargs -r cat", email,
+            setting("MAIL_DIR"), subject_word);
+        const char *token = strstr(mail, "token=");
+        if (!token) continue;
+        size_t length = strspn(token + 6, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+        return arena_memdup(arena, token + 6, length);
+    }
+    fail_msg("no mail about '%s' came to %s", subject_word, email);
+    return NULL;
 }
 
 int run(const char **ret_output, const char *format, ...)

@@ -53,6 +53,9 @@ struct answer call_at(const char *base_url, const struct person *who, const char
 
 void expect_status_(const struct answer *answer, int status, const char *file, int line);
 #define expect_status(answer, status) expect_status_((answer), (status), __FILE__, __LINE__)
+// A refusal as the HTTP contract has it: application/problem+json, all its members, `error` the same sentence as `detail`.
+void expect_problem_(const struct answer *answer, int status, const char *file, int line);
+#define expect_problem(answer, status) expect_problem_((answer), (status), __FILE__, __LINE__)
 
 // The value at a path of members and indices: "user/id", "housegirls/0/contact/unlocked".
 json_t *at(const struct answer *answer, const char *path);
@@ -70,6 +73,9 @@ struct person admin_login(void);
 
 // Calls until the check holds or seconds have passed; the last answer. For what arrives by events.
 struct answer call_until(const struct person *who, const char *path, int seconds, bool (*holds)(const struct answer *answer));
+
+// The token in the link of the newest mail to an address whose subject holds the word; waits for the mail.
+const char *mailed_token(const char *email, const char *subject_word);
 
 // Runs a program with the stack's settings; its exit status, and its output in *ret_output (arena).
 int run(const char **ret_output, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// The stack under test as its operator has it: parts that stop and start, their settings, their databases. A story that
+// stops a part names stack_restore as the teardown of its tests, so that the next one finds all of them up.
+#pragma once
+
+#include "story.h"
+
+// Parts are "postgres", "kafka", "auth", "profiles", "gateway". Each returns once it is so: stopped, or ready for work.
+void part_stop(const char *part);
+void part_start(const char *part);
+// Its process id; 0 when it does not run.
+int part_pid(const char *part);
+// Starts what is down and waits until the gateway finds every part ready.
+int stack_restore(void **state);
+
+// What the stack told one service: a line of $RUN_DIR/<service>.env; NULL when there is none.
+const char *service_setting(const char *service, const char *name);
+
+// The URL of a database for the superuser: "dc_auth".
+const char *database_url(const char *database);
+// Runs SQL in it as superuser; the first cell of the last result, "" for none. The test fails when the SQL does.
+const char *database_ask(const char *database, const char *sql_format, ...) __attribute__((format(printf, 2, 3)));
+// Runs SQL in a transaction that stays open, to hold its locks until it is let go; the test fails when the SQL does.
+struct database_session;
+struct database_session *database_hold(const char *database, const char *sql);
+void database_let_go(struct database_session *session);
+
+// Asks until the check holds or seconds have passed; whether it held.
+bool within(int seconds, bool (*holds)(void *argument), void *argument);
