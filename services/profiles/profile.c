@@ -7,11 +7,12 @@
 // The part given in the body, which must be that of the profile's type.
 static bool part_given(const struct profile_input *input, enum user_type type, const json_t **ret, struct error *err)
 {
-    const struct { enum user_type type; const char *pointer; const json_t *part; } all[] = {
-        {USER_EMPLOYER, "/employer", input->employer}, {USER_HOUSEGIRL, "/housegirl", input->housegirl}, {USER_AGENCY, "/agency", input->agency}};
+    const struct { enum user_type type; const json_t *part; } all[] = {
+        {USER_EMPLOYER, input->employer}, {USER_HOUSEGIRL, input->housegirl}, {USER_AGENCY, input->agency}};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         if (!all[i].part) continue;
-        if (all[i].type != type) return error_violation(err, all[i].pointer, "is not for a profile of type %s", user_type_name(type));
+        if (all[i].type != type)
+            return error_set(err, &problem_wrong_type, "A profile of type %s has no part '%s'.", user_type_name(type), user_type_name(all[i].type));
         *ret = all[i].part;
     }
     return true;

@@ -284,6 +284,8 @@ static void a_profile_is_of_its_users_type(void **state)
             if (other == i) continue;
             struct answer wrong = call(&person, "POST", kinds[other].path, "%s", kinds[other].body);
             expect_problem(&wrong, 403);
+            struct answer wrong_part = call(&person, "POST", "/api/profiles/", "{\"%s\":%s}", kinds[other].part, kinds[other].body);
+            expect_problem(&wrong_part, 409);
         }
         struct answer twice = call(&person, "POST", kinds[i].path, "%s", kinds[i].body);
         expect_status(&twice, 201);
