@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "stack.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,12 @@ int part_pid(const char *part)
     run(&output, "supervisorctl -c %s/supervisord.conf pid %s", setting("RUN_DIR"), part);
     char *line = arena_memdup(story_arena(), output, strcspn(output, "\n"));
     return text_to_int64(line, &pid) ? (int)pid : 0;
+}
+
+void part_signal(const char *part, int signal_number)
+{
+    int pid = part_pid(part);
+    if (pid == 0 || kill(pid, signal_number) != 0) fail_msg("%s cannot be sent signal %d", part, signal_number);
 }
 
 static bool is_stopped(void *part)
@@ -77,8 +84,11 @@ int stack_restore(void **state)
 {
     (void)state;
     static const char *const parts[] = {"postgres", "kafka", "auth", "profiles", "gateway"};
-    for (size_t i = 0; i < COUNT_OF(parts); i++)
-        if (part_pid(parts[i]) == 0) control("start", parts[i]); // a part that is not of this stack (KAFKA_BROKERS given) stays away
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        int pid = part_pid(parts[i]);
+        if (pid == 0) control("start", parts[i]); // a part that is not of this stack (KAFKA_BROKERS given) stays away
+        else kill(pid, SIGCONT);
+    }
     return within(READY_S, all_ready, NULL) ? 0 : -1;
 }
 

@@ -10,7 +10,8 @@ void part_stop(const char *part);
 void part_start(const char *part);
 // Its process id; 0 when it does not run.
 int part_pid(const char *part);
-// Starts what is down and waits until the gateway finds every part ready.
+void part_signal(const char *part, int signal_number);
+// Starts what is down, wakes what was stopped by a signal, and waits until the gateway finds every part ready.
 int stack_restore(void **state);
 
 // What the stack told one service: a line of $RUN_DIR/<service>.env; NULL when there is none.
