@@ -248,6 +248,14 @@ int run(const char **ret_output, const char *format, ...)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
+const char *unique_word(void)
+{
+    unsigned char random[12];
+    crypto_random(random, sizeof random);
+    for (size_t i = 0; i < sizeof random; i++) random[i] = (unsigned char)('a' + random[i] % 26);
+    return arena_memdup(arena, (const char *)random, sizeof random);
+}
+
 void sleep_ms(int milliseconds)
 {
     nanosleep(&(struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000L}, NULL);

@@ -80,5 +80,8 @@ const char *mailed_token(const char *email, const char *subject_word);
 // Runs a program with the stack's settings; its exit status, and its output in *ret_output (arena).
 int run(const char **ret_output, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// A word of letters that stands nowhere else, to find this story's rows by.
+const char *unique_word(void);
+
 void sleep_ms(int milliseconds);
 struct arena *story_arena(void);
