@@ -5,3 +5,6 @@ export AUTH_DC_BCRYPT_COST=4
 for class in DEFAULT USER LOGIN RESET REGISTER; do
     export "GATEWAY_DC_RATE_${class}_PER_MINUTE=1000000"
 done
+# Firebase is played by tests/support/firebase_server.c, on a port below those that the system hands out by itself
+until firebase_port=$((20000 + RANDOM % 12000)) && ! (: <"/dev/tcp/127.0.0.1/$firebase_port") 2>/dev/null; do :; done
+export AUTH_DC_FIREBASE_PROJECT=soko-la-majaribio AUTH_DC_FIREBASE_KEYS_URL=http://127.0.0.1:$firebase_port/keys
