@@ -81,7 +81,7 @@ static void an_event_names_the_request_that_caused_it(void **state)
     expect_trace(event_of(events, "user.registered", user_id), registering);
     expect_trace(event_of(events, "user.contact_changed", user_id), registering);
     struct answer mine = call_until(&njeri, "/api/profiles/me", 15, has_profile);
-    expect_status(&mine, 200);
+    expect_trace(event_of(events, "profile.created", text_at(&mine, "id")), registering); // caused by an event, which was caused by her
 
     struct person writer = tracing(&njeri, &writing), renamer = tracing(&njeri, &renaming);
     struct answer made = call(&writer, "POST", "/api/housegirls/", "{\"age\":30}");
@@ -92,6 +92,7 @@ static void an_event_names_the_request_that_caused_it(void **state)
     expect_trace(event_of(events, "user.updated", user_id), renaming);
     json_t *told = event_of(events, "worker.updated", text_at(&made, "id")); // her public state holds her name
     assert_string_equal(event_text(told, "first_name"), "Nyambura");
+    expect_trace(told, renaming);
 }
 
 // --- What is told --------------------------------------------------------------------------------
