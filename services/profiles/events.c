@@ -80,8 +80,10 @@ static bool apply_user(struct app *app, struct db *db, const struct event *event
                                  DB_OUT(DB_GET_BOOL(&shows)), err);
     if (found == DB_FAILED) return false;
     if (found == DB_NONE || !shows) return true;
-    const struct sql *tell = user_type_parse(input->user_type) == USER_HOUSEGIRL ? &SQL_worker_tell_of_profile : &SQL_employer_tell_of_profile;
-    return db_exec(db, tell, DB_IN(DB_TEXT(input->user_id)), NULL, err);
+    static const struct sql *const tell[] = {[USER_HOUSEGIRL] = &SQL_worker_tell_of_profile, [USER_EMPLOYER] = &SQL_employer_tell_of_profile,
+                                             [USER_AGENCY] = &SQL_agency_profile_tell_of_profile};
+    const enum user_type type = user_type_parse(input->user_type);
+    return type == USER_NONE || db_exec(db, tell[type], DB_IN(DB_TEXT(input->user_id)), NULL, err);
 }
 
 static bool erase_user(struct app *app, struct db *db, const struct event *event, struct error *err)

@@ -143,6 +143,11 @@ INSERT INTO outbox (topic, type, key, data)
 SELECT 'dc.profiles.employers', 'ke.domesticconnect.employer.updated.v1', e.id, employer_event(e, p)
   FROM employer_profiles AS e JOIN profiles AS p ON p.id = e.profile_id WHERE p.user_id = $1;
 
+-- name: agency_profile_tell_of_profile
+INSERT INTO outbox (topic, type, key, data)
+SELECT 'dc.profiles.agency-profiles', 'ke.domesticconnect.agency_profile.updated.v1', a.id, agency_profile_event(a, p)
+  FROM agency_profiles AS a JOIN profiles AS p ON p.id = a.profile_id WHERE p.user_id = $1;
+
 -- name: part_owner
 -- Whose a role profile is: user id, profile id.
 SELECT p.user_id, p.id FROM profiles AS p
