@@ -8,3 +8,5 @@ done
 # Firebase is played by tests/support/firebase_server.c, on a port below those that the system hands out by itself
 until firebase_port=$((20000 + RANDOM % 12000)) && ! (: <"/dev/tcp/127.0.0.1/$firebase_port") 2>/dev/null; do :; done
 export AUTH_DC_FIREBASE_PROJECT=soko-la-majaribio AUTH_DC_FIREBASE_KEYS_URL=http://127.0.0.1:$firebase_port/keys
+# a silent payment is asked about at once; stories do not wait
+export PAYMENTS_DC_QUERY_FIRST_S=1 PAYMENTS_DC_SILENT_S=4

@@ -36,6 +36,9 @@ typedef void (*kafka_delivered)(void *state, void *message_tag, bool delivered);
 
 MUST_USE struct kafka_producer *kafka_producer_new(const char *brokers, const char *client_id,
                                                    kafka_delivered delivered, void *state, struct error *err);
+// Finds out where these topics stand before there is something to say: otherwise the first message of each waits for it. Waits
+// two seconds at most; what was not found by then is found later.
+void kafka_producer_prepare(struct kafka_producer *producer, const char *const *topics, size_t count);
 // Copies key, value and headers. Waits while the local queue is full.
 MUST_USE bool kafka_produce(struct kafka_producer *producer, const struct kafka_message *message, void *tag,
                             struct error *err);

@@ -7,8 +7,13 @@
 #define QUEUE_FULL_WAIT_MS 50
 #define QUEUE_FULL_TRIES 1200
 
+#define TOPICS_MAX 32
+#define PREPARE_TIMEOUT_MS 2000
+
 struct kafka_producer {
     rd_kafka_t *client;
+    rd_kafka_topic_t *topics[TOPICS_MAX]; // kept, so that the client keeps their places
+    size_t topic_count;
     kafka_delivered delivered;
     void *state;
 };
@@ -47,6 +52,16 @@ struct kafka_producer *kafka_producer_new(const char *brokers, const char *clien
     if (producer->client) return producer;
     free(producer);
     return NULL;
+}
+
+void kafka_producer_prepare(struct kafka_producer *producer, const char *const *topics, size_t count)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    for (size_t i = 0; i < count && producer->topic_count < TOPICS_MAX; i++) {
+        rd_kafka_topic_t *topic = rd_kafka_topic_new(producer->client, topics[i], NULL);
+        if (topic) producer->topics[producer->topic_count++] = topic;
+    }
+    if (rd_kafka_metadata(producer->client, 0, NULL, &metadata, PREPARE_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR) rd_kafka_metadata_destroy(metadata);
 }
 
 static rd_kafka_headers_t *headers_of(const struct kafka_message *message)
@@ -104,6 +119,7 @@ void kafka_producer_free(struct kafka_producer *producer, int flush_timeout_ms)
     rd_kafka_purge(producer->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     rd_kafka_poll(producer->client, 0);
     rd_kafka_flush(producer->client, 500);
+    for (size_t i = 0; i < producer->topic_count; i++) rd_kafka_topic_destroy(producer->topics[i]);
     rd_kafka_destroy(producer->client);
     free(producer);
 }

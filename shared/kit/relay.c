@@ -18,6 +18,7 @@
 #define LEADER_RETRY_MS 1000
 #define FAILURE_PAUSE_MS 500
 #define STUCK_MS 5000
+#define TOPICS_MAX 32
 #define CLUSTER_CHECK_MS 10000
 #define CLUSTER_TIMEOUT_MS 3000
 #define PURGE_MS 60000
@@ -221,6 +222,19 @@ static bool provision_topics(struct relay *relay, struct error *err)
     return true;
 }
 
+// Those that this service tells of.
+static void prepare_topics(struct relay *relay)
+{
+    const char *names[TOPICS_MAX];
+    size_t count = 0;
+    for (const struct event_type *const *type = relay->app->service->events; type && *type && count < COUNT_OF(names); type++) {
+        size_t known = 0;
+        while (known < count && strcmp(names[known], (*type)->topic->name) != 0) known++;
+        if (known == count) names[count++] = (*type)->topic->name;
+    }
+    kafka_producer_prepare(relay->producer, names, count);
+}
+
 // A producer that works, and the same cluster as before.
 static bool ready_to_publish(struct relay *relay, struct error *err)
 {
@@ -232,6 +246,7 @@ static bool ready_to_publish(struct relay *relay, struct error *err)
     if (!relay->producer) {
         relay->producer = kafka_producer_new(relay->app->config.kafka_brokers, relay->app->service->name, on_delivered, relay, err);
         if (!relay->producer) return false;
+        prepare_topics(relay);
         atomic_fetch_add(&relay->producers_total, 1);
         metric_add(relay->producers_metric, 1);
         relay->cluster_due_ms = 0;

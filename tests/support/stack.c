@@ -14,7 +14,7 @@
 // A start takes a few seconds, on a busy machine many.
 #define READY_S 60
 
-static const char *const services[] = {"auth", "profiles", "gateway"};
+static const char *const services[] = {"auth", "profiles", "payments", "gateway"};
 
 static void control(const char *verb, const char *part)
 {
@@ -83,7 +83,7 @@ static bool all_ready(void *argument)
 int stack_restore(void **state)
 {
     (void)state;
-    static const char *const parts[] = {"postgres", "kafka", "auth", "profiles", "gateway"};
+    static const char *const parts[] = {"postgres", "kafka", "auth", "profiles", "payments", "gateway"};
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
         int pid = part_pid(parts[i]);
         if (pid == 0) control("start", parts[i]); // a part that is not of this stack (KAFKA_BROKERS given) stays away

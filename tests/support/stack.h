@@ -5,7 +5,7 @@
 
 #include "story.h"
 
-// Parts are "postgres", "kafka", "auth", "profiles", "gateway". Each returns once it is so: stopped, or ready for work.
+// Parts are "postgres", "kafka", "auth", "profiles", "payments", "gateway". Each returns once it is so: stopped, or ready for work.
 void part_stop(const char *part);
 void part_start(const char *part);
 // Its process id; 0 when it does not run.
