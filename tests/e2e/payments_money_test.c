@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// Money that goes other ways: back to the buyer, to agencies as fees, over from the old system; and the books that show it all.
+#include "event_log.h"
+#include "shop.h"
+#include "stack.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct event_log *events;
+
+static int a_log_of_events(void **state)
+{
+    if (story_setup(state) != 0) return -1;
+    events = event_log_open();
+    return mpesa_reset(state);
+}
+
+static int its_end(void **state)
+{
+    event_log_close(events);
+    return story_teardown(state);
+}
+
+static const char *path_of(const char *format, const char *id)
+{
+    return arena_printf(story_arena(), "%s%s%s", format, id, strcmp(format, "/api/admin/payments/") == 0 ? "/refund" : "");
+}
+
+static void the_whole_is_given_back_with_its_credits(void **state)
+{
+    (void)state;
+    struct person ann = person_register("employer"), admin = admin_login();
+    const char *purchase = buy(&ann, phone_ending("111")), *refund_path = path_of("/api/admin/payments/", purchase);
+    struct answer early = call(&admin, "POST", refund_path, "{\"reason\":\"not paid yet\"}");
+    if (early.status != 202) expect_problem(&early, 409); // paid faster than asked
+    expect_becomes(&ann, purchase, "completed");
+    struct answer hers = call(&ann, "POST", refund_path, "{\"reason\":\"I want it back\"}");
+    expect_problem(&hers, 403);
+    struct answer refund = call(&admin, "POST", refund_path, "{\"reason\":\"She changed her mind\"}");
+    expect_status(&refund, 202);
+    assert_int_equal(credits_of(&ann), 0); // not to be spent meanwhile
+    struct answer again = call(&admin, "POST", refund_path, "{\"reason\":\"Twice\"}");
+    expect_problem(&again, 409);
+    json_t *done = event_of(events, "refund.completed", text_at(&refund, "refund_id"));
+    assert_non_null(event_text(done, "receipt"));
+    struct answer after = call(&ann, "GET", path_of("/api/payments/purchases/", purchase), NULL);
+    assert_string_equal(text_at(&after, "status"), "refunded");
+    event_of(events, "purchase.refunded", purchase);
+    assert_string_equal(database_ask("dc_payments", "SELECT count(*) FROM audit_log WHERE action = 'payment.refund_requested' AND subject = '%s' AND actor = '%s'",
+                                     purchase, admin.user_id), "1");
+}
+
+static void a_part_goes_to_the_phone_and_leaves_the_credits(void **state)
+{
+    (void)state;
+    struct person ann = person_register("employer"), admin = admin_login();
+    const char *purchase = buy(&ann, phone_ending("111")), *refund_path = path_of("/api/admin/payments/", purchase);
+    expect_becomes(&ann, purchase, "completed");
+    struct answer too_much = call(&admin, "POST", refund_path, "{\"reason\":\"Sorry\",\"amount\":501}");
+    expect_problem(&too_much, 409);
+    struct answer refund = call(&admin, "POST", refund_path, "{\"reason\":\"Sorry\",\"amount\":200}");
+    expect_status(&refund, 202);
+    event_of(events, "refund.completed", text_at(&refund, "refund_id"));
+    assert_int_equal(credits_of(&ann), 3);
+    struct answer rest = call(&admin, "POST", refund_path, "{\"reason\":\"Sorry\",\"amount\":301}");
+    expect_problem(&rest, 409);
+}
+
+static void a_failed_refund_gives_the_credits_back(void **state)
+{
+    (void)state;
+    struct person ann = person_register("employer"), admin = admin_login();
+    const char *purchase = buy(&ann, phone_ending("111"));
+    expect_becomes(&ann, purchase, "completed");
+    mpesa("{\"broken\":{\"as\":\"error\",\"count\":1,\"on\":\"refund\",\"taken\":false}}");
+    struct answer refund = call(&admin, "POST", path_of("/api/admin/payments/", purchase), "{\"reason\":\"She changed her mind\"}");
+    expect_status(&refund, 202);
+    // an answer that tells nothing leaves it open: it is neither sent again nor given up
+    sleep_ms(1500);
+    assert_string_equal(database_ask("dc_payments", "SELECT state IN ('sending', 'unknown') FROM refunds WHERE id = '%s'", text_at(&refund, "refund_id")), "t");
+    mpesa_reset(state);
+}
+
+static const char *known_phone(struct person *who, const char *phone)
+{
+    struct answer answer = call(who, "PUT", "/api/auth/me", "{\"phone_number\":\"%s\"}", phone);
+    expect_status(&answer, 200);
+    const char *known = "";
+    for (int i = 0; i < 200 && strcmp(known, phone) != 0; i++, sleep_ms(25))
+        known = database_ask("dc_payments", "SELECT phone_number FROM payers WHERE user_id = '%s'", who->user_id);
+    assert_string_equal(known, phone);
+    return known;
+}
+
+// An agency's service asks for a fee, as it will once it is there: by an event.
+static void ask_for_fee(const char *fee_id, const char *payer_id, int times)
+{
+    const char *output;
+    for (int i = 0; i < times; i++)
+        assert_int_equal(run(&output, "printf '%%s' '{\"fee_id\":\"%s\",\"agency_id\":\"ag-1\",\"payer_user_id\":\"%s\",\"payment_type\":\"hiring\",\"amount\":1500,"
+                                      "\"description\":\"Hiring fee\"}' | kcat -b %s -P -t dc.agencies.fees -k %s -H ce_specversion=1.0 -H ce_id=%s-%d "
+                                      "-H ce_source=/services/agencies -H ce_type=ke.domesticconnect.hire.fee_requested.v1 -H content-type=application/json",
+                             fee_id, payer_id, setting("KAFKA_BROKERS"), fee_id, fee_id, i), 0);
+}
+
+static void a_fee_is_pushed_once_and_answered_by_an_event(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *digits, *answer;
+    } endings[] = {{"111", "agency_payment.completed"}, {"032", "agency_payment.failed"}, {"037", "agency_payment.expired"}};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        struct person payer = person_register("employer");
+        known_phone(&payer, phone_ending(endings[i].digits));
+        const char *fee_id = arena_printf(story_arena(), "fee-%s", payer.user_id);
+        ask_for_fee(fee_id, payer.user_id, 3); // its producer is told thrice to send it
+        const char *payment_id = "";
+        for (int n = 0; n < 200 && !*payment_id; n++, sleep_ms(25))
+            payment_id = database_ask("dc_payments", "SELECT id FROM agency_payments WHERE fee_id = '%s'", fee_id);
+        json_t *answer = event_of(events, endings[i].answer, payment_id);
+        assert_string_equal(event_text(answer, "fee_id"), fee_id);
+        assert_string_equal(database_ask("dc_payments", "SELECT count(*) FROM agency_payments WHERE payer_user_id = '%s'", payer.user_id), "1");
+        struct answer own = call(&payer, "GET", "/api/payments/agency-payments", NULL);
+        assert_int_equal(json_array_size(at(&own, "agency_payments")), 1);
+    }
+}
+
+static void a_fee_of_somebody_without_a_phone_fails_with_a_reason(void **state)
+{
+    (void)state;
+    struct person payer = person_register("employer");
+    const char *fee_id = arena_printf(story_arena(), "fee-%s", payer.user_id), *payment_id = "";
+    ask_for_fee(fee_id, payer.user_id, 1);
+    for (int n = 0; n < 200 && !*payment_id; n++, sleep_ms(25))
+        payment_id = database_ask("dc_payments", "SELECT id FROM agency_payments WHERE fee_id = '%s'", fee_id);
+    json_t *answer = event_of(events, "agency_payment.failed", payment_id);
+    assert_non_null(event_text(answer, "failure_reason"));
+}
+
+static void the_books_agree(void **state)
+{
+    (void)state;
+    struct person admin = admin_login(), ann = person_register("employer");
+    struct answer not_hers = call(&ann, "GET", "/api/admin/reconciliation", NULL);
+    expect_problem(&not_hers, 403);
+    struct answer books = call(&admin, "GET", "/api/admin/reconciliation", NULL);
+    expect_status(&books, 200);
+    assert_true(true_at(&books, "consistent"));
+    const char *output;
+    assert_int_equal(run(&output, "%s/dcctl payments reconcile", setting("BIN_DIR")), 0);
+    assert_non_null(strstr(output, "agree"));
+    // somebody edits the books: it shows, and cannot be done without leave
+    const char *edit = "BEGIN; UPDATE ledger_balances SET balance = balance + 1 WHERE account = 'mpesa'; COMMIT";
+    assert_int_not_equal(run(&output, "psql -X -q -v ON_ERROR_STOP=1 '%s' -c \"DELETE FROM ledger_entries\"", setting("DATABASE_URL_PAYMENTS")), 0);
+    database_ask("dc_payments", "%s", edit);
+    struct answer edited = call(&admin, "GET", "/api/admin/reconciliation", NULL);
+    assert_false(true_at(&edited, "consistent"));
+    assert_int_equal(run(&output, "%s/dcctl payments reconcile", setting("BIN_DIR")), 3);
+    database_ask("dc_payments", "UPDATE ledger_balances SET balance = balance - 1 WHERE account = 'mpesa'");
+}
+
+static void old_credits_still_count(void **state)
+{
+    (void)state;
+    const char *output, *file = arena_printf(story_arena(), "%s/old-payments.json", setting("RUN_DIR"));
+    char tag[24];
+    snprintf(tag, sizeof tag, "%ld", (long)clock_monotonic_ms());
+    FILE *out = fopen(file, "w");
+    assert_non_null(out);
+    fprintf(out,
+            "{\"profiles\":[{\"id\":\"op%s\",\"user_id\":\"ou%s\",\"first_name\":\"Old\",\"last_name\":\"Hand\",\"email\":\"old%s@people.example\",\"user_type\":\"employer\"},"
+            "{\"id\":\"wp%s\",\"user_id\":\"wu%s\",\"first_name\":\"Old\",\"last_name\":\"Worker\",\"email\":\"worker%s@people.example\",\"user_type\":\"housegirl\"}],"
+            "\"housegirl_profiles\":[{\"id\":\"ow%s\",\"profile_id\":\"wp%s\",\"age\":30,\"bio\":\"Cooks\",\"location\":\"Nairobi\"}],"
+            "\"payment_packages\":[{\"id\":\"ok%s\",\"name\":\"Old\",\"description\":\"\",\"price\":500,\"contacts_included\":5,\"is_active\":true}],"
+            "\"user_purchases\":[{\"id\":\"ob%s\",\"user_id\":\"ou%s\",\"package_id\":\"ok%s\",\"amount\":500,\"status\":\"completed\",\"contacts_remaining\":4,"
+            "\"purchase_date\":\"2025-05-05T10:00:00.000Z\"}],"
+            "\"contact_access\":[{\"id\":\"oa%s\",\"user_id\":\"ou%s\",\"target_profile_id\":\"ow%s\",\"accessed_at\":\"2025-05-06T10:00:00.000Z\"}]}\n",
+            tag, tag, tag, tag, tag, tag, tag, tag, tag, tag, tag, tag, tag, tag, tag);
+    fclose(out);
+    for (int run_number = 0; run_number < 2; run_number++) // twice changes nothing
+        if (run(&output, "%s/dcctl import %s", setting("BIN_DIR"), file) != 0) fail_msg("the import says: %s", output);
+    assert_string_equal(database_ask("dc_payments", "SELECT balance FROM ledger_balances WHERE account = 'user:ou%s'", tag), "4");
+    assert_string_equal(database_ask("dc_payments", "SELECT count(*) FROM contact_access WHERE user_id = 'ou%s'", tag), "1");
+    const char *granted = "";
+    for (int i = 0; i < 200 && strcmp(granted, "1") != 0; i++, sleep_ms(25))
+        granted = database_ask("dc_profiles", "SELECT count(*) FROM contact_grants WHERE user_id = 'ou%s'", tag);
+    assert_string_equal(granted, "1");
+    assert_string_equal(database_ask("dc_payments", "SELECT sum(CASE WHEN to_account = 'credits_issued' THEN amount WHEN from_account = 'credits_issued' THEN -amount ELSE 0 END)"
+                                     " + sum(CASE WHEN to_account = 'user:ou%s' THEN amount WHEN from_account = 'user:ou%s' THEN -amount ELSE 0 END)"
+                                     " + sum(CASE WHEN to_account = 'credits_used' THEN amount ELSE 0 END) FROM ledger_entries WHERE unit = 'credit'"
+                                     " AND (to_account = 'user:ou%s' OR from_account = 'user:ou%s')", tag, tag, tag, tag), "0");
+}
+
+static void every_event_is_as_its_schema_says(void **state)
+{
+    (void)state;
+    json_t *event;
+    size_t i, count = 0;
+    json_array_foreach(event_log_all(events), i, event) {
+        if (strncmp(json_string_value(json_object_get(event, "topic")), "dc.payments.", 12) != 0) continue;
+        const char *fault = event_fault(events, event);
+        if (fault) fail_msg("%s: %s", json_dumps(event, 0), fault);
+        count++;
+    }
+    assert_true(count > 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_whole_is_given_back_with_its_credits),
+        cmocka_unit_test(a_part_goes_to_the_phone_and_leaves_the_credits),
+        cmocka_unit_test(a_failed_refund_gives_the_credits_back),
+        cmocka_unit_test(a_fee_is_pushed_once_and_answered_by_an_event),
+        cmocka_unit_test(a_fee_of_somebody_without_a_phone_fails_with_a_reason),
+        cmocka_unit_test(the_books_agree),
+        cmocka_unit_test(old_credits_still_count),
+        cmocka_unit_test(every_event_is_as_its_schema_says),
+    };
+    return cmocka_run_group_tests(tests, a_log_of_events, its_end);
+}
