@@ -121,7 +121,7 @@ static bool openapi_make(struct docs *docs, const struct service *service, const
                          struct error *err)
 {
     CLEANUP(json_release) json_t *bundle = bundle_new();
-    CLEANUP(json_release) json_t *own = schema_openapi(service);
+    CLEANUP(json_release) json_t *own = schema_openapi(service, false);
     if (own) bundle_add(bundle, service->name, own);
     char *folder = arena_printf(docs->arena, "%s/openapi", schemas_dir);
     struct dirent **entries = NULL;

@@ -23,11 +23,11 @@ static void operation_id(const struct route *route, char *out, size_t size);
 static bool is_guarded(const struct service *service, const struct route *route);
 static json_t *event_schema(const struct event_type *type);
 
-json_t *schema_openapi(const struct service *service)
+json_t *schema_openapi(const struct service *service, bool hidden_too)
 {
     json_t *paths = json_object(), *schemas = json_object();
     for (const struct route *route = service->routes; route && route->method; route++) {
-        if (route->hidden) continue;
+        if (route->hidden && !hidden_too) continue;
         char path[256], method[16] = "";
         public_path(route, path, sizeof path);
         for (size_t i = 0; i < sizeof method - 1 && route->method[i]; i++)
@@ -77,6 +77,7 @@ static json_t *operation_of(const struct service *service, const struct route *r
     if (json_array_size(json_object_get(operation, "parameters")) == 0)
         json_object_del(operation, "parameters");
     if (route->admin_too) json_object_set_new(operation, "x-admin-too", json_true());
+    if (route->hidden) json_object_set_new(operation, "x-hidden", json_true());
     if (route->rate) json_object_set_new(operation, "x-rate-class", json_string(route->rate));
     if (route->body) json_object_set_new(operation, "requestBody", body_of(route, schemas));
     json_t *security = json_pack("[{s:[]}]", "bearer");

@@ -5,7 +5,8 @@
 
 #include "service.h"
 
-json_t *schema_openapi(const struct service *service);
+// hidden_too: aliases for existing clients as well, marked x-hidden; for tests that must miss no route.
+json_t *schema_openapi(const struct service *service, bool hidden_too);
 // {"<event name>.json": schema, …}: one schema per published event.
 json_t *schema_events(const struct service *service);
 // The routes as lines "METHOD path access", for the authorization matrix.

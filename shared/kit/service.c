@@ -39,7 +39,7 @@ static const struct kit_verb {
     {{"health", "ask the running service whether it is ready; exit status 0 or 1", verb_health},
      NEEDS_SETTINGS},
     {{"topics", "create the Kafka topics that are missing", verb_topics}, NEEDS_SETTINGS},
-    {{"schema", "print the OpenAPI document", verb_schema}, NEEDS_NOTHING},
+    {{"schema", "[all]: print the OpenAPI document; all: with the hidden routes", verb_schema}, NEEDS_NOTHING},
     {{"events", "[DIR]: print the schemas of published events, or write them to DIR", verb_events},
      NEEDS_NOTHING},
     {{"routes", "print method, path and access of every route", verb_routes}, NEEDS_NOTHING},
@@ -214,9 +214,7 @@ static int verb_topics(struct app *app, int argc, char **argv)
 
 static int verb_schema(struct app *app, int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
-    CLEANUP(json_release) json_t *schema = schema_openapi(app->service);
+    CLEANUP(json_release) json_t *schema = schema_openapi(app->service, argc > 0 && strcmp(argv[0], "all") == 0);
     if (!schema || json_dumpf(schema, stdout, JSON_INDENT(2) | JSON_SORT_KEYS) != 0) return 1;
     putchar('\n');
     return 0;

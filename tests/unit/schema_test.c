@@ -68,7 +68,7 @@ static const char *text_at(const json_t *value, const char *path)
 static void test_openapi(void **state)
 {
     (void)state;
-    json_t *document = schema_openapi(&notes);
+    json_t *document = schema_openapi(&notes, false);
     assert_non_null(document);
     assert_string_equal(text_at(document, "openapi"), "3.1.0");
     const json_t *paths = at(document, "paths");
@@ -95,6 +95,17 @@ static void test_openapi(void **state)
     assert_non_null(at(schemas, "problem properties errors items properties pointer"));
     assert_int_equal(json_array_size(at(schemas, "note_input required")), 1);
     assert_null(json_object_get(at(schemas, "note_input_partial"), "required"));
+    json_decref(document);
+}
+
+static void test_openapi_with_hidden_routes(void **state)
+{
+    (void)state;
+    json_t *document = schema_openapi(&notes, true);
+    const json_t *paths = at(document, "paths");
+    assert_int_equal(json_object_size(paths), 4);
+    assert_true(json_is_true(at(paths, "/api/old-notes get x-hidden")));
+    assert_null(json_object_get(at(paths, "/api/notes get"), "x-hidden"));
     json_decref(document);
 }
 
@@ -129,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_openapi),
+        cmocka_unit_test(test_openapi_with_hidden_routes),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_routes),
     };
