@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The fallback: what no route of our own answers goes to the service behind its prefix.
+// What no route of our own answers goes to the service behind its prefix.
 #include "forward.h"
 
 #include <string.h>

@@ -4,5 +4,5 @@
 
 #include "route.h"
 
-// The gateway's fallback: cache, place, replica, retry.
+// Cache, place, replica, retry.
 bool forward_to_service(struct request *rq, struct response *rs, struct error *err);

@@ -47,7 +47,7 @@ extern const struct broadcast_subscription gateway_broadcasts[];
 bool gateway_start(struct app *app, struct error *err);
 void gateway_stop(struct app *app);
 
-// The service's hooks: edge.c has before and after; the fallback is in forward.h.
+// The service's hooks: edge.c has before and after; the fallback is in unlock.h.
 bool gateway_before(struct request *rq, struct response *rs, struct error *err);
 void gateway_after(struct request *rq, struct response *rs);
 

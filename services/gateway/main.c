@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "forward.h"
 #include "gateway.h"
+#include "unlock.h"
 
 static const struct service gateway = {
     .name = "gateway",
@@ -12,7 +12,7 @@ static const struct service gateway = {
     .start = gateway_start,
     .stop = gateway_stop,
     .before = gateway_before,
-    .fallback = forward_to_service,
+    .fallback = unlock_or_forward,
     .after = gateway_after,
     .body_limit_bytes = UPSTREAM_BODY_MAX,
 };

@@ -3,7 +3,6 @@
 #include "aggregate.h"
 #include "gateway.h"
 #include "health.h"
-#include "unlock.h"
 
 FIELDS_OUT(me_answer,
     FIELD_OUT("user", FIELD_JSON, .nullable = true, .doc = "The user, as GET /auth/me; null when auth did not answer."),
@@ -37,8 +36,6 @@ const struct route gateway_routes[] = {
      .handler = dashboard_read, .private_answer = true},
     {"GET", "/cross-entity/dashboard-data", ACCESS_SIGNED_IN, "The dashboard under its former address",
      .answer = &dashboard_answer_fields, .handler = dashboard_read, .private_answer = true, .hidden = true},
-    {"POST", "/payments/contact-access", ACCESS_ANYONE, "Unlock a contact and get it; payments decides who may", .handler = unlock_create,
-     .private_answer = true, .hidden = true},
     {"GET", "/health", ACCESS_ANYONE, "State of all parts", .answer = &health_answer_fields, .handler = health_read,
      .private_answer = true},
     {"GET", "/health/liveness", ACCESS_ANYONE, "The process runs", .answer = &liveness_answer_fields,

@@ -15,10 +15,16 @@ static json_t *contact_awaited(struct request *rq, const char *worker_id);
 static json_t *contact_read(struct request *rq, const char *worker_id, int timeout_ms);
 static void answer_with(struct request *rq, struct response *rs, json_t *body, json_t *contact, const char *worker_id);
 
-bool unlock_create(struct request *rq, struct response *rs, struct error *err)
+static bool is_unlock(const struct request *rq)
+{
+    return strcmp(rq->method, "POST") == 0 &&
+           (strcmp(rq->path, "/payments/contact-access") == 0 || strcmp(rq->path, "/payments/contact-access/") == 0);
+}
+
+bool unlock_or_forward(struct request *rq, struct response *rs, struct error *err)
 {
     if (!forward_to_service(rq, rs, err)) return false;
-    if (rs->status != 200 && rs->status != 201) return true;
+    if (!is_unlock(rq) || (rs->status != 200 && rs->status != 201)) return true;
     struct error unread = {0};
     CLEANUP(json_release) json_t *body = json_parse(rs->body, rs->length, &unread);
     const char *worker_id = json_member_text(body, "target_profile_id");

@@ -5,4 +5,6 @@
 
 #include "route.h"
 
-bool unlock_create(struct request *rq, struct response *rs, struct error *err);
+// The gateway's fallback: that one call as told above, everything else passed on. No route of our own table, for then the other
+// methods of the path, which are payments', would be refused here.
+bool unlock_or_forward(struct request *rq, struct response *rs, struct error *err);

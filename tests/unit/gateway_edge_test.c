@@ -15,9 +15,9 @@
 
 #include "clock.h"
 #include "compress.h"
-#include "forward.h"
 #include "gateway.h"
 #include "jose.h"
+#include "unlock.h"
 
 #define ISSUER "https://test.example"
 
@@ -106,7 +106,7 @@ static void app_start(void)
     struct error err = {0};
     service = (struct service){.name = "gateway", .routes = gateway_routes, .settings = gateway_settings,
                                .broadcasts = gateway_broadcasts, .before = gateway_before,
-                               .after = gateway_after, .fallback = forward_to_service};
+                               .after = gateway_after, .fallback = unlock_or_forward};
     app = (struct app){.service = &service, .settings = &settings, .clock = &clock_system, .metrics = metrics_new()};
     app.config.http_workers = 16;
     app.config.request_memory_bytes = 16 << 20;
@@ -267,6 +267,11 @@ static void paths_lead_where_the_table_says(void **state)
     assert_problem(&response, 503, "not-available-yet");
     response = send("POST", "/api/me", "{}");
     assert_problem(&response, 405, "method-not-allowed");
+    // the gateway adds to one method of this path; the others are payments' all the same
+    response = get("/api/payments/contact-access?page=2", NULL);
+    assert_problem(&response, 503, "not-available-yet");
+    response = send("POST", "/api/payments/contact-access", "{}");
+    assert_problem(&response, 503, "not-available-yet");
     assert_int_equal(atomic_load(&auth_peer.count), 0);
     response = get("/.well-known/jwks.json", NULL);
     assert_int_equal(response.status, 200);
