@@ -5,12 +5,14 @@
 
 #include "field_private.h"
 
+#define NAME_SHOWN_MAX 100 // bytes of a name that nobody knows
+
 struct decoding {
     const struct fields *fields;
     void *out;
     struct arena *arena;
     struct error *err;
-    const char *prefix; // "/" for bodies, "?" for queries
+    char prefix; // '/' for bodies, '?' for queries
 };
 
 static const struct field *find_row(const struct fields *fields, const char *name, int *ret_index);
@@ -27,8 +29,15 @@ static void *member_of(struct decoding *decoding, const struct field *field)
 
 static void wrong(struct decoding *decoding, const char *name, const char *message)
 {
-    char pointer[128];
-    snprintf(pointer, sizeof pointer, "%s%.100s", decoding->prefix, name);
+    char pointer[2 * NAME_SHOWN_MAX + 2];
+    size_t used = 0, length = strnlen(name, NAME_SHOWN_MAX);
+    pointer[used++] = decoding->prefix;
+    for (size_t i = 0; i < length; i++) { // a JSON Pointer spells '~' and '/' as "~0" and "~1"
+        const bool special = decoding->prefix == '/' && (name[i] == '~' || name[i] == '/');
+        pointer[used++] = special ? '~' : name[i];
+        if (special) pointer[used++] = name[i] == '~' ? '0' : '1';
+    }
+    pointer[used] = '\0';
     error_violation(decoding->err, pointer, "%s", message);
 }
 
@@ -44,7 +53,7 @@ bool field_decode(const struct fields *fields, const json_t *object, enum field_
     memset(out, 0, fields->size);
     if (!err->arena) err->arena = arena;
     if (!json_is_object(object)) return error_set(err, &problem_malformed, "The body must be a JSON object.");
-    struct decoding decoding = {fields, out, arena, err, "/"};
+    struct decoding decoding = {fields, out, arena, err, '/'};
     uint64_t given = 0, nulls = 0;
     const char *name;
     json_t *value;
@@ -154,7 +163,7 @@ bool field_decode_query(const struct fields *fields, const struct text_pair *pai
 {
     memset(out, 0, fields->size);
     if (!err->arena) err->arena = arena;
-    struct decoding decoding = {fields, out, arena, err, "?"};
+    struct decoding decoding = {fields, out, arena, err, '?'};
     uint64_t given = 0;
     for (size_t i = 0; i < count; i++) {
         int index;

@@ -34,9 +34,11 @@ json_t *json_parse(const char *bytes, size_t length, struct error *err)
     json_error_t where;
     json_t *value = json_loadb(bytes, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
     if (!value) {
-        bool duplicate = json_error_code(&where) == json_error_duplicate_key;
+        const enum json_error_code code = json_error_code(&where);
         error_set(err, &problem_malformed, "The JSON is not well-formed at line %d, column %d%s.", where.line, where.column,
-                  duplicate ? ": a member stands there twice" : "");
+                  code == json_error_duplicate_key      ? ": a member stands there twice"
+                  : code == json_error_numeric_overflow ? ": a number is out of range"
+                                                        : "");
     }
     return value;
 }

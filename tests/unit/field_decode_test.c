@@ -188,6 +188,12 @@ static void full_arena_is_told(void **state)
     arena_free(small);
 }
 
+static void pointer_escapes_what_json_pointer_does(void **state)
+{
+    (void)state;
+    expect_wrong("{\"a/b~c\":1}", FIELD_PARTIAL, "/a~1b~0c is not a known field");
+}
+
 static void pointer_to_a_long_name_is_cut(void **state)
 {
     (void)state;
@@ -291,6 +297,7 @@ int main(void)
         TEST(tolerant_passes_over_unknown_fields),
         TEST(body_must_be_an_object),
         TEST(full_arena_is_told),
+        TEST(pointer_escapes_what_json_pointer_does),
         TEST(pointer_to_a_long_name_is_cut),
         TEST(money_becomes_cents),
         TEST(money_has_two_decimals_at_most),

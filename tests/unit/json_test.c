@@ -72,6 +72,7 @@ static void member_given_twice_is_refused(void **state)
 {
     (void)state;
     expect_malformed("{\"a\":1,\"a\":2}", 13, "The JSON is not well-formed at line 1, column 10: a member stands there twice.");
+    expect_malformed("[9223372036854775808]", 21, "The JSON is not well-formed at line 1, column 20: a number is out of range.");
 }
 
 static void texts_must_be_utf8_without_nul(void **state)
