@@ -23,6 +23,7 @@ static bool merge_part(struct request *rq, const struct part *part, const char *
 {
     void *input = arena_alloc(rq->arena, part->fields->size);
     const char *id = NULL, *json = NULL;
+    if (!json_is_object(given)) return error_violation(err, "", "must be an object");
     if (!input) return error_set(err, &problem_unavailable, NULL);
     if (!field_decode(part->fields, given, must_be_new ? FIELD_WHOLE : FIELD_PARTIAL, input, rq->arena, err)) return false;
     enum db_found found = db_row(&rq->db, &SQL_part_of_profile, DB_IN(DB_TEXT(profile_id)), DB_OUT(DB_GET_TEXT(&id)), err);
@@ -30,6 +31,16 @@ static bool merge_part(struct request *rq, const struct part *part, const char *
     if (found == DB_NONE) return part_insert(rq, part, profile_id, input, &json, err);
     if (must_be_new) return error_set(err, &problem_part_exists, NULL);
     return part_change(rq, part, id, input, &json, err);
+}
+
+// Says of each wrong field in which part it stands.
+static bool refuse_within(struct request *rq, const struct part *part, struct error *err)
+{
+    for (struct violation *at = err->violations; at; at = at->next) {
+        const char *pointer = arena_printf(rq->arena, "/%s%s", part->name, at->pointer);
+        if (pointer) at->pointer = pointer;
+    }
+    return false;
 }
 
 static bool answer_profile(struct request *rq, struct response *rs, const char *profile_id, struct error *err)
@@ -76,7 +87,7 @@ bool profile_create(struct request *rq, struct response *rs, struct error *err)
     if (!part) return error_set(err, &problem_forbidden, NULL);
     if (!part_given(rq->input, rq->caller.type, &given, err) || !profile_ensure(rq, &profile_id, err)) return false;
     if (!given) return error_set(err, &problem_part_exists, "You have a base profile already; give the part '%s', or change it with PATCH.", part->name);
-    return merge_part(rq, part, profile_id, given, true, err) && answer_profile(rq, rs, profile_id, err);
+    return (merge_part(rq, part, profile_id, given, true, err) || refuse_within(rq, part, err)) && answer_profile(rq, rs, profile_id, err);
 }
 
 // Locks a profile the caller may change; others learn nothing of it.
@@ -97,7 +108,9 @@ bool profile_update(struct request *rq, struct response *rs, struct error *err)
     enum user_type type = USER_NONE;
     const json_t *given = NULL;
     if (!lock_profile(rq, &user_id, &type, err) || !part_given(rq->input, type, &given, err)) return false;
-    return merge_part(rq, part_of_type(type), rq->parameters[0], given, false, err) && answer_profile(rq, rs, rq->parameters[0], err);
+    const struct part *part = part_of_type(type);
+    return (merge_part(rq, part, rq->parameters[0], given, false, err) || refuse_within(rq, part, err)) &&
+           answer_profile(rq, rs, rq->parameters[0], err);
 }
 
 bool profile_delete(struct request *rq, struct response *rs, struct error *err)
