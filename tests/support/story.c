@@ -52,15 +52,16 @@ const char *setting(const char *name)
     return value;
 }
 
-static struct answer send_call(struct http_client *client, const struct person *who, const char *method, const char *path, const char *body)
+static struct answer send_call(struct http_client *client, const struct person *who, const char *method, const char *path, const char *content_type,
+                               const char *body, size_t length)
 {
     struct http_header headers[4];
     size_t count = 0;
-    if (body) headers[count++] = (struct http_header){"Content-Type", "application/json"};
+    if (content_type) headers[count++] = (struct http_header){"Content-Type", content_type};
     if (who && who->token[0]) headers[count++] = (struct http_header){"Authorization", arena_printf(arena, "Bearer %s", who->token)};
     if (who && who->header_name) headers[count++] = (struct http_header){who->header_name, who->header_value};
     struct http_call request = {.method = method, .path = path, .headers = headers, .header_count = count, .body = body,
-                                .body_length = body ? strlen(body) : 0, .timeout_ms = 20000};
+                                .body_length = length, .timeout_ms = 20000};
     struct answer answer = {0};
     struct error err = {.arena = arena};
     snprintf(answer.called, sizeof answer.called, "%s %s", method, path);
@@ -81,7 +82,12 @@ struct answer call(const struct person *who, const char *method, const char *pat
         body = arena_vprintf(arena, body_format, arguments);
         va_end(arguments);
     }
-    return send_call(gateway, who, method, path, body);
+    return send_call(gateway, who, method, path, body ? "application/json" : NULL, body, body ? strlen(body) : 0);
+}
+
+struct answer call_bytes(const struct person *who, const char *method, const char *path, const char *content_type, const char *body, size_t length)
+{
+    return send_call(gateway, who, method, path, content_type, body, length);
 }
 
 struct answer call_at(const char *base_url, const struct person *who, const char *method, const char *path, const char *body)
@@ -90,7 +96,7 @@ struct answer call_at(const char *base_url, const struct person *who, const char
     struct http_client *client = http_client_new(&(struct http_client_config){.base_url = base_url, .connections = 1,
                                                                              .connect_timeout_ms = 2000, .answer_limit_bytes = 64 << 20}, &err);
     assert_non_null(client);
-    struct answer answer = send_call(client, who, method, path, body);
+    struct answer answer = send_call(client, who, method, path, body ? "application/json" : NULL, body, body ? strlen(body) : 0);
     http_client_free(client);
     return answer;
 }

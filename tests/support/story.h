@@ -48,6 +48,8 @@ const char *setting(const char *name);
 // Calls the gateway as `who` (NULL: a visitor) with a JSON body made by format, NULL for none.
 struct answer call(const struct person *who, const char *method, const char *path, const char *body_format, ...)
     __attribute__((format(printf, 4, 5)));
+// The same with a body as it is, of any bytes; content_type NULL: none is told.
+struct answer call_bytes(const struct person *who, const char *method, const char *path, const char *content_type, const char *body, size_t length);
 // The same against another base URL (a metrics port, a service itself).
 struct answer call_at(const char *base_url, const struct person *who, const char *method, const char *path, const char *body);
 
