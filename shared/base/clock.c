@@ -81,7 +81,7 @@ static int days_in_month(int year, int month)
 static bool take_date(const char **text, struct tm *ret)
 {
     int year = take_number(text, 4);
-    if (year < 0 || !take_char(text, "-")) return false;
+    if (year < 1 || !take_char(text, "-")) return false; // there is no year 0, and PostgreSQL takes none
     int month = take_number(text, 2);
     if (month < 1 || month > 12 || !take_char(text, "-")) return false;
     int day = take_number(text, 2);
@@ -115,7 +115,8 @@ static bool take_time(const char **text, struct tm *parts, int *ret_millis)
     return true;
 }
 
-// Z or ±hh:mm, in seconds.
+// Z or ±hh:mm, in seconds. Nobody lives beyond 14:00, and PostgreSQL takes nothing beyond 15:59.
+#define OFFSET_HOURS_MAX 15
 static bool take_offset(const char **text, int *ret_seconds)
 {
     *ret_seconds = 0;
@@ -123,7 +124,7 @@ static bool take_offset(const char **text, int *ret_seconds)
     int sign = **text == '-' ? -1 : 1;
     if (!take_char(text, "+-")) return false;
     int hour = take_number(text, 2);
-    if (hour < 0 || hour > 23 || !take_char(text, ":")) return false;
+    if (hour < 0 || hour > OFFSET_HOURS_MAX || !take_char(text, ":")) return false;
     int minute = take_number(text, 2);
     if (minute < 0 || minute > 59) return false;
     *ret_seconds = sign * (hour * 3600 + minute * 60);
