@@ -20,6 +20,7 @@ static void server_release(struct http_server *server);
 static void *on_thread_start(const struct mg_context *context, int type);
 static void on_thread_end(const struct mg_context *context, int type, void *thread);
 static int on_connection(const struct mg_connection *connection, void **connection_data);
+static void on_connection_close(const struct mg_connection *connection);
 static void on_connection_closed(const struct mg_connection *connection);
 static int on_message(const struct mg_connection *connection, const char *message);
 static int on_request(struct mg_connection *connection);
@@ -85,6 +86,7 @@ static struct mg_context *context_start(struct http_server *server)
         .init_thread = on_thread_start,
         .exit_thread = on_thread_end,
         .init_connection = on_connection,
+        .connection_close = on_connection_close,
         .connection_closed = on_connection_closed,
     };
     char ports[80], threads[16], head_ms[16], idle_ms[16], head_bytes[16];
@@ -190,8 +192,24 @@ static int on_connection(const struct mg_connection *connection, void **connecti
     atomic_fetch_add(&server_of(connection)->connections, 1);
     if (worker != NULL) {
         worker->socket_known = false;
+        worker->refused = false;
     }
     return 0;
+}
+
+// civetweb closes at targets that are no path, "*" and "http://…", without a word to us. We have one.
+static void on_connection_close(const struct mg_connection *connection)
+{
+    struct http_exchange exchange = {.worker = mg_get_thread_pointer(connection),
+                                     .connection = (struct mg_connection *)(uintptr_t)connection,
+                                     .info = mg_get_request_info(connection),
+                                     .unread = true};
+    const struct mg_request_info *info = exchange.info;
+    const bool heard = info != NULL && info->request_method != NULL && info->request_uri != NULL && info->local_uri_raw == NULL;
+    if (!heard || exchange.worker == NULL || exchange.worker->arena == NULL || exchange.worker->refused) {
+        return;
+    }
+    exchange_run(&exchange, &problem_malformed);
 }
 
 static void on_connection_closed(const struct mg_connection *connection)
@@ -233,6 +251,7 @@ static int on_error(struct mg_connection *connection, int status, const char *me
     if (exchange.worker == NULL || exchange.worker->arena == NULL) {
         return 1;
     }
+    exchange.worker->refused = true;
     exchange_run(&exchange, status == 413                    ? &problem_head_too_large
                             : status >= 500 && status != 505 ? &problem_internal
                                                              : &problem_malformed);

@@ -55,6 +55,7 @@ struct http_worker {
     const char *buffer;      // start of civetweb's buffer of this thread, learned from requests
     int socket;              // of the connection; -1 unknown
     bool socket_known;       // looked for already
+    bool refused;            // the connection's last head was, and it is about to close
     struct http_deadline deadline;
     time_t date_s;
     char date[32];

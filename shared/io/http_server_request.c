@@ -2,7 +2,8 @@
 // What civetweb 1.15 lets pass and we don't (each read from its source):
 // - at the 64th header it stops parsing, and drops the rest in silence;
 // - so it does at a line that starts with a blank or a byte over 126: headers after it vanish;
-// - "Name : value", bare line feeds and blank lines before the request are taken;
+// - "Name : value", bare line feeds and blank lines before the request are taken, as are several blanks in its line and a
+//   fragment, which whoever is behind would not see;
 // - of two Content-Length lines the first counts, "12abc" is 12, and chunked beats both;
 // - "Transfer-Encoding: identity" counts as none.
 // Two programs that read one request differently are how requests get smuggled.
@@ -13,6 +14,7 @@
 #include "http_server_internal.h"
 
 static const char *head_end(struct http_exchange *exchange);
+static bool request_line_is_plain(const struct mg_request_info *info);
 static bool headers_take(struct http_exchange *exchange);
 static bool length_read(struct http_exchange *exchange);
 static bool wants_keep_alive(const struct http_exchange *exchange);
@@ -52,6 +54,9 @@ static const char *head_end(struct http_exchange *exchange)
     if (info->request_method != worker->buffer) {
         return NULL; // something stood before the method
     }
+    if (!request_line_is_plain(info)) {
+        return NULL;
+    }
     const char *end = info->http_version + strlen(info->http_version);
     for (int i = 0; i < info->num_headers; i++) {
         const char *name = info->http_headers[i].name;
@@ -68,6 +73,15 @@ static const char *head_end(struct http_exchange *exchange)
     // Now the empty line; civetweb blanks its CR too when there is no header at all.
     bool empty_line = end[2] == '\r' || (end[2] == '\0' && info->num_headers == 0);
     return empty_line && end[3] == '\0' ? end + 4 : NULL;
+}
+
+// One blank on either side of the target, which ends where its query does.
+static bool request_line_is_plain(const struct mg_request_info *info)
+{
+    const char *target = info->request_uri;
+    const char *last = info->query_string != NULL ? info->query_string : target;
+    return target == info->request_method + strlen(info->request_method) + 1 && strchr(target, '#') == NULL &&
+           strchr(last, '#') == NULL && info->http_version == last + strlen(last) + strlen(" HTTP/");
 }
 
 static bool is_token(const char *name)

@@ -338,6 +338,17 @@ static void ambiguous_requests_are_refused(void **state)
         {400, "GET / SMTP/1.1\r\n" HOST "\r\n"},
         {400, "GET nothing HTTP/1.1\r\n" HOST "\r\n"},
         {400, "BREW / HTTP/1.1\r\n" HOST "\r\n"},
+        {400, "OPTIONS * HTTP/1.1\r\n" HOST "\r\n"},
+        {400, "GET http://x/ HTTP/1.1\r\n" HOST "\r\n"},
+        {400, "GET http://evil.example:80/a?b HTTP/1.1\r\n" HOST "\r\n"},
+        {400, "GET ftp://x/ HTTP/1.1\r\n" HOST "\r\n"},
+        {400, "CONNECT x:80 HTTP/1.1\r\n" HOST "\r\n"},
+        {400, "GET  / HTTP/1.1\r\n" HOST "\r\n"},
+        {400, "GET /  HTTP/1.1\r\n" HOST "\r\n"},
+        {400, "GET /a?b  HTTP/1.1\r\n" HOST "\r\n"},
+        {400, "GET /a b HTTP/1.1\r\n" HOST "\r\n"},
+        {400, "GET /#a HTTP/1.1\r\n" HOST "\r\n"},
+        {400, "GET /a?b#c HTTP/1.1\r\n" HOST "\r\n"},
         {400, "hello\r\n\r\n"},
     };
     int client = dial(fixture->server); // so that a thread's first request is a good one
