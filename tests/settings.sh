@@ -10,3 +10,5 @@ until firebase_port=$((20000 + RANDOM % 12000)) && ! (: <"/dev/tcp/127.0.0.1/$fi
 export AUTH_DC_FIREBASE_PROJECT=soko-la-majaribio AUTH_DC_FIREBASE_KEYS_URL=http://127.0.0.1:$firebase_port/keys
 # a silent payment is asked about at once; stories do not wait
 export PAYMENTS_DC_QUERY_FIRST_S=1 PAYMENTS_DC_SILENT_S=4
+# slow senders are given up soon, so that their test need not wait long
+export GATEWAY_DC_HEAD_TIMEOUT_MS=2000 GATEWAY_DC_BODY_TIMEOUT_MS=3000
