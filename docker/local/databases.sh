@@ -11,6 +11,9 @@ for owner in auth profiles payments import; do
 SELECT format('CREATE ROLE %I LOGIN', :'owner')
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'owner') \gexec
 SELECT format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD %L', :'owner', :'password') \gexec
+-- what a constraint refuses is an answer, not a fault: the server's log would quote the row, with its addresses and numbers
+SELECT format('ALTER ROLE %I SET log_error_verbosity = terse', :'owner') \gexec
+SELECT format('ALTER ROLE %I SET log_min_error_statement = fatal', :'owner') \gexec
 SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING ''UTF8'' LC_COLLATE ''C.UTF-8'' LC_CTYPE ''C.UTF-8''', :'owner', :'owner')
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'owner') \gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'owner') \gexec
