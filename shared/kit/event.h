@@ -17,8 +17,9 @@ struct topic {
     bool compacted;         // entity topic: each event carries the whole public state
     int64_t retention_ms;   // -1: for ever
     const char *doc;
+    const char *key;        // member of the data that holds the record key
 };
-#define X(symbol, name, partitions, compacted, retention_ms, doc) extern const struct topic topic_##symbol;
+#define X(symbol, name, key, partitions, compacted, retention_ms, doc) extern const struct topic topic_##symbol;
 #include "topics.def"
 #undef X
 extern const struct topic *const topics_all[]; // NULL-terminated

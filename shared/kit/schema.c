@@ -22,6 +22,7 @@ static void public_path(const struct route *route, char *out, size_t size);
 static void operation_id(const struct route *route, char *out, size_t size);
 static bool is_guarded(const struct service *service, const struct route *route);
 static json_t *event_schema(const struct event_type *type);
+static void add_topic(json_t *schema, const struct topic *topic);
 
 json_t *schema_openapi(const struct service *service, bool hidden_too)
 {
@@ -234,7 +235,17 @@ static json_t *event_schema(const struct event_type *type)
     json_object_set_new(schema, "$id", json_sprintf("urn:%s", type->type));
     json_object_set_new(schema, "title", json_string(type->type));
     if (type->doc) json_object_set_new(schema, "description", json_string(type->doc));
-    json_object_set_new(schema, "x-topic", json_string(type->topic->name));
     if (!type->data) json_object_set_new(schema, "x-tombstone", json_true());
+    add_topic(schema, type->topic);
     return schema;
+}
+
+// Where the event is found, what orders it and how long it stays: promised to consumers as much as its members.
+static void add_topic(json_t *schema, const struct topic *topic)
+{
+    json_object_set_new(schema, "x-topic", json_string(topic->name));
+    json_object_set_new(schema, "x-key", json_string(topic->key));
+    json_object_set_new(schema, "x-partitions", json_integer(topic->partitions));
+    json_object_set_new(schema, "x-compacted", json_boolean(topic->compacted));
+    json_object_set_new(schema, "x-retention-ms", json_integer(topic->retention_ms));
 }

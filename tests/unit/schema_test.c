@@ -117,6 +117,10 @@ static void test_events(void **state)
     const json_t *event = at(schemas, "note.created.v1.json");
     assert_string_equal(text_at(event, "title"), "ke.domesticconnect.note.created.v1");
     assert_string_equal(text_at(event, "x-topic"), "dc.auth.users");
+    assert_string_equal(text_at(event, "x-key"), "user_id");
+    assert_int_equal(json_integer_value(at(event, "x-partitions")), 6);
+    assert_true(json_is_true(at(event, "x-compacted")));
+    assert_int_equal(json_integer_value(at(event, "x-retention-ms")), -1);
     assert_non_null(at(event, "components schemas tag"));
     assert_string_equal(text_at(schemas, "note.erased.v1.json type"), "null");
     assert_true(json_is_true(at(schemas, "note.erased.v1.json x-tombstone")));
