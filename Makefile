@@ -3,7 +3,8 @@
 #: make start      the same in the background; make stop | status | logs | reset
 #: make test       every test on a stack of its own (ONLY=unit/field runs what the word matches)
 #: make bench      figures beside the limits of this machine (ONLY=reads one part)
-#: make schemas    prints schemas/ from the code
+#: make schemas    prints schemas/ from the code; refuses what would break consumers of released events
+#: make schemas-release   releases new events and members (schemas/released/)
 #: make lint       cppcheck and clang-tidy
 #: make all        builds into build/bin (SANITIZE=address|thread BUILD=dir for other kinds)
 SHELL := /bin/bash
@@ -125,12 +126,17 @@ STACK := BUILD=$(BUILD) docker/local/stack.sh
 run start stop status logs reset: ; @$(STACK) $@
 test: ; @tests/run.sh $(ONLY)
 
-# Documents printed by the code; schemas-check fails when the committed ones differ.
-SCHEMAS ?= schemas
-schemas: all ; @BUILD=$(BUILD) docker/local/schemas.sh $(SCHEMAS)
+# Documents printed by the code; schemas-check fails when the committed ones differ. schemas/released/ holds the events as
+# they were released: what would break their consumers is refused (exit status 3 of dcctl: something is only new).
+COMPATIBILITY := $(BUILD)/bin/dcctl compatibility schemas/released
+schemas: all
+	@BUILD=$(BUILD) docker/local/schemas.sh schemas && { $(COMPATIBILITY) schemas/events || [ $$? = 3 ]; }
+schemas-release: schemas
+	@cp schemas/events/*.json schemas/released/
 schemas-check: all
-	@rm -rf $(BUILD)/schemas && mkdir -p $(BUILD)/schemas && BUILD=$(BUILD) docker/local/schemas.sh $(BUILD)/schemas \
-	  && diff -ru schemas $(BUILD)/schemas || { echo "schemas/ is not what the code prints: run 'make schemas' and commit it"; exit 1; }
+	@rm -rf $(BUILD)/schemas && mkdir -p $(BUILD)/schemas && BUILD=$(BUILD) docker/local/schemas.sh $(BUILD)/schemas
+	@$(COMPATIBILITY) $(BUILD)/schemas/events
+	@diff -ru --exclude=released schemas $(BUILD)/schemas || { echo "schemas/ is not what the code prints: run 'make schemas' and commit it"; exit 1; }
 
 SOURCES := $(wildcard shared/*/*.c services/*/*.c docker/local/daraja/*.c)
 lint: lint-cppcheck lint-tidy
@@ -147,5 +153,5 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.PHONY: all libs tests-all run start stop status logs reset test schemas schemas-check lint lint-cppcheck lint-tidy bench clean help
+.PHONY: all libs tests-all run start stop status logs reset test schemas schemas-release schemas-check lint lint-cppcheck lint-tidy bench clean help
 .SECONDARY:

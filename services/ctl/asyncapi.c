@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Bundles the event schemas that the services printed into one AsyncAPI 3.0 document.
-#include <dirent.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "command.h"
+#include "schemas.h"
 
 // The record headers: CloudEvents 1.0, binary mode.
 static const struct record_header {
@@ -27,45 +24,34 @@ struct document {
     json_t *channels, *operations, *messages, *schemas;
 };
 
-static bool add_schema(struct document *document, const char *folder, const char *file);
+static bool add_schema(struct document *document, const char *name, json_t *schema);
 static json_t *channel_of(const struct topic *topic);
 static json_t *message_of(json_t *schema);
 static bool hoist_nested(struct document *document, json_t *schema);
 static json_t *headers_schema(void);
 static json_t *whole(const struct document *document);
 
-static int by_name(const struct dirent **left, const struct dirent **right)
-{
-    return strcmp((*left)->d_name, (*right)->d_name);
-}
-
-static int is_schema(const struct dirent *entry)
-{
-    size_t length = strlen(entry->d_name);
-    return length > 5 && strcmp(entry->d_name + length - 5, ".json") == 0;
-}
-
 int command_asyncapi(const struct stack *stack, int argc, char **argv)
 {
     (void)stack;
     const char *folder = command_word(argc, argv, 0);
-    struct dirent **entries = NULL;
-    int count = folder ? scandir(folder, &entries, is_schema, by_name) : -1;
-    if (count < 0) {
+    if (!folder) {
         fprintf(stderr, "dcctl: name the folder of the event schemas: dcctl asyncapi schemas/events\n");
         return 2;
     }
+    CLEANUP(json_release) json_t *schemas = schemas_load(folder);
+    if (!schemas) return 2;
     struct document document = {json_object(), json_object(), json_object(), json_object()};
     bool complete = true;
+    const char *name;
+    json_t *schema;
     for (int i = 0; topics_all[i]; i++) json_object_set_new(document.channels, topics_all[i]->name, channel_of(topics_all[i]));
-    for (int i = 0; i < count; i++) {
-        if (!add_schema(&document, folder, entries[i]->d_name)) {
-            fprintf(stderr, "dcctl: %s/%s is no event schema, or its topic is unknown\n", folder, entries[i]->d_name);
-            complete = false;
-        }
-        free(entries[i]);
+    json_object_foreach(schemas, name, schema)
+    {
+        if (add_schema(&document, name, schema)) continue;
+        fprintf(stderr, "dcctl: %s/%s.json is no event schema, or its topic is unknown\n", folder, name);
+        complete = false;
     }
-    free(entries);
     CLEANUP(json_release) json_t *printed = whole(&document);
     if (!printed || json_dumpf(printed, stdout, JSON_INDENT(2) | JSON_SORT_KEYS) != 0) return 1;
     putchar('\n');
@@ -80,13 +66,10 @@ static json_t *channel_of(const struct topic *topic)
 }
 
 // One message of its topic's channel; a channel with messages gets the operation that sends them.
-static bool add_schema(struct document *document, const char *folder, const char *file)
+static bool add_schema(struct document *document, const char *name, json_t *schema)
 {
-    char path[1024], name[256], reference[320];
-    snprintf(path, sizeof path, "%s/%s", folder, file);
-    snprintf(name, sizeof name, "%.*s", (int)(strlen(file) - 5), file);
-    CLEANUP(json_release) json_t *schema = json_load_file(path, 0, NULL);
-    const char *topic = schema ? json_member_text(schema, "x-topic") : NULL;
+    char reference[320];
+    const char *topic = json_member_text(schema, "x-topic");
     json_t *channel = topic ? json_object_get(document->channels, topic) : NULL;
     if (!channel || !json_member_text(schema, "x-key") || !hoist_nested(document, schema)) return false;
     snprintf(reference, sizeof reference, "#/components/messages/%s", name);

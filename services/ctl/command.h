@@ -43,6 +43,7 @@ int command_import_report(const struct stack *stack, int argc, char **argv);
 int command_import_quarantine(const struct stack *stack, int argc, char **argv);
 int command_payments_reconcile(const struct stack *stack, int argc, char **argv);
 int command_asyncapi(const struct stack *stack, int argc, char **argv);
+int command_compatibility(const struct stack *stack, int argc, char **argv);
 
 // Says what went wrong, on standard error, and returns 1.
 int command_failed(const struct error *err);

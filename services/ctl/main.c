@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"events replay", "--service S --topic T", "rebuild a read model from its topic", command_events_replay},
     {"payments reconcile", "", "have open payments asked about, and print what does not add up", command_payments_reconcile},
     {"asyncapi", "DIR", "bundle the event schemas of DIR into one AsyncAPI document", command_asyncapi},
+    {"compatibility", "RELEASED PRINTED", "tell what of the printed event schemas would break consumers of the released ones", command_compatibility},
 };
 
 static int help(void)
