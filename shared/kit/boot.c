@@ -76,7 +76,7 @@ int boot_serve(struct app *app)
     if (ready) {
         health_open(app->health, true);
         log_info("ready", LOG_TEXT("host", app->config.http_host),
-                 LOG_INT("port", http_server_port(app->server)),
+                 LOG_INT("port", app->server ? http_server_port(app->server) : 0),
                  LOG_INT("metrics_port", health_port(app->health)),
                  LOG_INT("duration_ms", clock_monotonic_ms() - began_ms));
         wait_for_signal();
@@ -274,9 +274,11 @@ static void handle(void *state, const struct http_request *request, struct http_
     service_handle(state, request, response);
 }
 
+// Whoever answers no requests, as a mere consumer of events, listens for none.
 static bool start_http(struct app *app, struct error *err)
 {
     const struct kit_settings *settings = &app->config;
+    if (!app->service->routes && !app->service->fallback) return true;
     struct http_server_config config = {
         .host = settings->http_host,
         .port = (int)settings->http_port,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The settings every service has. A service without a database needs neither DATABASE_URL nor
-// DC_CURSOR_SECRET (service.c).
+// DC_CURSOR_SECRET, one without routes no DC_CURSOR_SECRET (service.c).
 #include "config.h"
 
 static const char *const log_levels[] = {"debug", "info", "warning", "error", NULL};

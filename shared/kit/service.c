@@ -122,15 +122,16 @@ static int run_with_database(struct app *app, const struct verb *verb, int argc,
     return status;
 }
 
-// A service without a database needs neither its address nor the secret of page cursors.
+// Without a database its address is not needed, without a list that a client pages through no secret of page cursors.
 static int setting_groups(struct app *app, struct setting *kit_rows, struct setting_group *groups)
 {
     int count = 0;
     for (; count < SETTINGS_MAX - 1 && kit_settings[count].name; count++) {
         kit_rows[count] = kit_settings[count];
-        const bool spared = strcmp(kit_rows[count].name, "DATABASE_URL") == 0 ||
-                            strcmp(kit_rows[count].name, "DC_CURSOR_SECRET") == 0;
-        if (spared && !app->service->migrations) kit_rows[count].fallback = "";
+        const bool has_database = app->service->migrations, has_lists = has_database && app->service->routes;
+        const bool spared = (!has_database && strcmp(kit_rows[count].name, "DATABASE_URL") == 0) ||
+                            (!has_lists && strcmp(kit_rows[count].name, "DC_CURSOR_SECRET") == 0);
+        if (spared) kit_rows[count].fallback = "";
     }
     kit_rows[count] = (struct setting){0};
     groups[0] = (struct setting_group){kit_rows, &app->config};

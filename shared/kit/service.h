@@ -79,7 +79,7 @@ struct migration {
 struct service {
     const char *name;
     const char *summary;
-    const struct route *routes;                            // ends with {0}
+    const struct route *routes;                            // ends with {0}; NULL: answers no requests, opens no port for them
     route_handler fallback;                                // for paths no route matches (gateway)
     const struct setting *settings;                        // ends with {0}; may be NULL
     size_t settings_size;
