@@ -17,7 +17,7 @@ static const struct command commands[] = {
     {"events parked", "[--service S]", "keys whose events wait, and why", command_events_parked},
     {"events redrive", "[--service S] [--topic T] [--key K]", "apply parked events again, in order", command_events_redrive},
     {"events discard", "--service S --topic T --key K", "drop the first parked event of a key; audited", command_events_discard},
-    {"events replay", "--service S --topic T", "rebuild a read model from its topic", command_events_replay},
+    {"events replay", "--service S --topic T", "have a stopped service apply a topic from its beginning", command_events_replay},
     {"payments reconcile", "", "have open payments asked about, and print what does not add up", command_payments_reconcile},
     {"asyncapi", "DIR", "bundle the event schemas of DIR into one AsyncAPI document", command_asyncapi},
     {"compatibility", "RELEASED PRINTED", "tell what of the printed event schemas would break consumers of the released ones", command_compatibility},

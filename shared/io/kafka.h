@@ -86,6 +86,8 @@ struct kafka_topic_spec {
 // Creates the topic, or leaves an existing one alone. *ret_created may be NULL.
 MUST_USE bool kafka_topic_ensure(const char *brokers, const struct kafka_topic_spec *spec, bool *ret_created,
                                  struct error *err);
+// The group starts at the topic's oldest event when it reads it next. Refused (problem_conflict) while a member reads it.
+MUST_USE bool kafka_group_forget(const char *brokers, const char *group, const char *topic, int partitions, struct error *err);
 // The broker's cluster id, in the arena: another one means another (empty) cluster.
 MUST_USE bool kafka_cluster_id(const char *brokers, struct arena *arena, char **ret, int timeout_ms,
                                struct error *err);

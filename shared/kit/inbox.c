@@ -62,7 +62,7 @@ static void make_metrics(struct inbox *inbox)
 static bool make_consumer(struct inbox *inbox, struct error *err)
 {
     const struct kit_settings *config = &inbox->app->config;
-    snprintf(inbox->group, sizeof inbox->group, "dc-%s", inbox->app->service->name);
+    snprintf(inbox->group, sizeof inbox->group, INBOX_GROUP, inbox->app->service->name);
     const struct kafka_consumer_config consumer = {.brokers = config->kafka_brokers, .client_id = inbox->app->service->name, .group = inbox->group,
                                                    .topics = inbox->topics, .session_timeout_ms = (int)config->kafka_session_timeout_ms};
     inbox->consumer = kafka_consumer_new(&consumer, err);

@@ -12,7 +12,7 @@ MUST_USE struct inbox *inbox_start(struct app *app, struct error *err);
 void inbox_stop(struct inbox *inbox);   // finishes the running batch; accepts NULL
 int64_t inbox_lag(struct inbox *inbox); // -1 unknown
 
-// The same for one event without Kafka, for tests and `dcctl events replay`.
+// The same for one event without Kafka, for tests.
 MUST_USE bool inbox_apply(struct app *app, const struct kafka_message *message, struct arena *arena, struct error *err);
 
 // Broadcast: every replica reads, nothing is stored. Ready once what was there has been read.

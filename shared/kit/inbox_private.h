@@ -5,6 +5,8 @@
 
 #include "inbox.h"
 
+#define INBOX_GROUP "dc-%s" // the consumer group of a service: replicas share it
+
 // One message on its way: decoded, matched with its subscription.
 struct arrival {
     const struct kafka_message *message;

@@ -43,5 +43,8 @@ int boot_serve(struct app *app);
 // The verb import (import.c).
 int import_run(struct app *app);
 
+// The verb replay (replay.c).
+int replay_run(struct app *app, int argc, char **argv);
+
 // Keys and revocations for identity, before the service's own broadcasts (identity_events.c).
 extern const struct broadcast_subscription identity_broadcasts[]; // ends with {0}

@@ -44,6 +44,7 @@ static const struct kit_verb {
      NEEDS_NOTHING},
     {{"routes", "print method, path and access of every route", verb_routes}, NEEDS_NOTHING},
     {{"import", "take batches of legacy rows from standard input", verb_import}, NEEDS_DATABASE},
+    {{"replay", "TOPIC: apply its events once more, at the next start", replay_run}, NEEDS_DATABASE},
     {{"--help-config", "list the settings", verb_help_config}, NEEDS_NOTHING},
     {{"--help", "this list", verb_help}, NEEDS_NOTHING},
 };

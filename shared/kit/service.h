@@ -8,7 +8,8 @@
 // Verbs of every service: serve (default), migrate, health, topics, schema (prints OpenAPI),
 // events (prints event schemas), routes (the authorization matrix), import (reads batches of
 // {"collection":…,"rows":[…]} a line from standard input and answers {"results":[…]} a line, each
-// batch one transaction), --help-config, plus its own.
+// batch one transaction), replay TOPIC (its events are applied once more at the next start),
+// --help-config, plus its own.
 #pragma once
 
 #include <stdatomic.h>
