@@ -122,10 +122,10 @@ static int work_on_service(const struct stack *stack, const char *service, int a
 
 static int for_services(const struct stack *stack, int argc, char **argv, const char *said, parked_work work)
 {
-    const char *only = command_option(argc, argv, "--service");
+    const char *only = command_option(argc, argv, "--service"); // any consumer on the kit whose DATABASE_URL_… is set
     int worst = 0;
+    if (only) return work_on_service(stack, only, argc, argv, said, work);
     for (int i = 0; stack_services[i]; i++) {
-        if (only && strcmp(only, stack_services[i]) != 0) continue;
         int result = work_on_service(stack, stack_services[i], argc, argv, said, work);
         if (result > worst) worst = result;
     }
