@@ -16,6 +16,7 @@ BUILD    ?= build
 CC        = gcc
 SERVICES := $(notdir $(patsubst %/main.c,%,$(wildcard services/*/main.c)))
 BINARIES := $(patsubst %,$(BUILD)/bin/%,$(patsubst ctl,dcctl,$(SERVICES)) daraja-simulator)
+EXAMPLES := $(patsubst docs/%.c,$(BUILD)/%,$(wildcard docs/examples/*.c))
 
 # --- Flags ---------------------------------------------------------------------------------------
 WARNINGS  := -Wall -Wextra -Werror -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
@@ -38,7 +39,7 @@ INCLUDES_kit  := $(INCLUDES_base) -Ishared/io -Ishared/kit -I$(BUILD)/gen/kit
 INCLUDES_daraja := $(INCLUDES_base) -Ishared/io
 
 # --- What is built -------------------------------------------------------------------------------
-all: $(BINARIES)
+all: $(BINARIES) $(EXAMPLES)
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 BASE := $(call objects,$(wildcard shared/base/*.c))
 IO   := $(call objects,$(wildcard shared/io/*.c))
@@ -95,6 +96,16 @@ $(BUILD)/lib/libdaraja.a: $(call objects,$(filter-out %/main.c,$(wildcard docker
 $(BUILD)/bin/daraja-simulator: $(BUILD)/obj/docker/local/daraja/main.o $(BUILD)/lib/libdaraja.a $(BUILD)/lib/libio.a $(BUILD)/lib/libbase.a
 	@mkdir -p $(@D) && echo "  link  $@" && $(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 
+# --- Examples of docs/: built with everything else, so that they stay true ------------------------------
+$(BUILD)/gen/books/books_sql.c: $(sort $(wildcard docs/examples/sql/*.sql)) shared/kit/sql_embed.awk
+	$(call embed,books)
+$(call objects,$(wildcard docs/examples/*.c)) $(BUILD)/obj/gen/books_sql.o: INCLUDES = $(INCLUDES_kit) -I$(BUILD)/gen/books
+$(call objects,$(wildcard docs/examples/*.c)): | $(BUILD)/gen/books/books_sql.c $(BUILD)/gen/kit/kit_sql.c
+$(BUILD)/obj/gen/books_sql.o: $(BUILD)/gen/books/books_sql.c
+	@mkdir -p $(@D) && $(CC) $(CFLAGS) $(INCLUDES) -c $< -o $@
+$(BUILD)/examples/%: $(BUILD)/obj/docs/examples/%.o $(BUILD)/obj/gen/books_sql.o $(SHARED)
+	@mkdir -p $(@D) && echo "  link  $@" && $(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+
 # --- Tests: tests/unit/<service>_*_test.c is linked with that service's archive -------------------
 TESTED := $(SERVICES) daraja
 folder_of = $(if $(filter daraja,$(1)),docker/local/daraja,services/$(1))
@@ -138,14 +149,14 @@ schemas-check: all
 	@$(COMPATIBILITY) $(BUILD)/schemas/events
 	@diff -ru --exclude=released schemas $(BUILD)/schemas || { echo "schemas/ is not what the code prints: run 'make schemas' and commit it"; exit 1; }
 
-SOURCES := $(wildcard shared/*/*.c services/*/*.c docker/local/daraja/*.c)
+SOURCES := $(wildcard shared/*/*.c services/*/*.c docker/local/daraja/*.c docs/examples/*.c)
 lint: lint-cppcheck lint-tidy
 lint-cppcheck: $(BUILD)/gen/kit/kit_sql.c
 	@cppcheck -q -j2 --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --library=tests/support/jansson.cfg -Ishared/base -Ishared/io -Ishared/kit $(SOURCES)
 lint-tidy: $(addsuffix .tidy,$(addprefix $(BUILD)/obj/,$(SOURCES)))
 $(BUILD)/obj/%.c.tidy: %.c .clang-tidy $(BUILD)/obj/%.o
-	@clang-tidy --quiet $< -- -std=gnu17 -D_GNU_SOURCE $(INCLUDES_kit) $(if $(filter services/%,$<),-I$(dir $<) -I$(BUILD)/gen/$(word 2,$(subst /, ,$<))) -I/usr/include/postgresql 2>/dev/null && touch $@
+	@clang-tidy --quiet $< -- -std=gnu17 -D_GNU_SOURCE $(INCLUDES_kit) $(if $(filter services/%,$<),-I$(dir $<) -I$(BUILD)/gen/$(word 2,$(subst /, ,$<)),-I$(BUILD)/gen/books) -I/usr/include/postgresql 2>/dev/null && touch $@
 
 bench: ; @tests/bench/run.sh $(ONLY)
 clean: ; @rm -rf $(filter-out $(BUILD)/borrowed,$(wildcard $(BUILD)/*))

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # install.sh [test]: installs the Debian packages that are missing (docker/local/packages) and fetches the broker and
-# the documentation viewer as pinned in docker/kafka/pom.xml. Does nothing when all is there.
+# the documentation viewer as pinned in docker/kafka/pom.xml; for tests also the Python packages of their
+# requirements.txt. Does nothing when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${RUN_DIR:=.run}" "${BORROWED:=build/borrowed}"
+python_packages="docs/examples/requirements.txt"
 . docker/local/say.sh
 
 # wanted [test]: package names, with the test ones where asked for.
@@ -42,6 +44,18 @@ fetch_borrowed() {
     mv "$into" "$BORROWED"
 }
 
+# The client of the example consumer, in an environment of its own. The lists are copied
+# last, so that one that was cut off is made anew.
+fetch_python() {
+    local into=$BORROWED/python list
+    rm -rf "$into"
+    python3 -m venv "$into" || return 1
+    for list in $python_packages; do
+        "$into/bin/pip" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$list" || return 1
+    done
+    cat $python_packages >"$into/requirements.txt"
+}
+
 packages=$(missing "${1:-}")
 if [ -n "$packages" ]; then
     command -v apt-get >/dev/null || refuse "these Debian packages are missing, and this is not a Debian: $(echo $packages)."
@@ -52,4 +66,7 @@ if [ -n "$packages" ]; then
 fi
 if ! cmp -s docker/kafka/pom.xml "$BORROWED/pom.xml"; then
     step "broker and documentation viewer" fetch_borrowed
+fi
+if [ "${1:-}" = test ] && ! cat $python_packages | cmp -s - "$BORROWED/python/requirements.txt"; then
+    step "Python packages of the tests" fetch_python
 fi

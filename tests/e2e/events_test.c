@@ -186,7 +186,7 @@ static void every_event_keeps_to_its_schema(void **state)
         json_object_set_new(types, json_member_text(event, "type"), json_true());
     }
     assert_true(json_array_size(all) > 50);
-    assert_in_range(json_object_size(types), 21, 22); // all but signing_key.removed, which takes days
+    assert_true(json_object_size(types) >= 21); // all of auth and profiles but signing_key.removed, which takes days
     json_decref(types);
 }
 
