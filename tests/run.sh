@@ -27,6 +27,7 @@ main() {
         [[ $test == *"$only"* ]] && run_program "$test"
     done
     if [ -z "$only" ]; then
+        run_check "every event on the broker is what its schema promises" "$BORROWED/python/bin/python" tests/support/schemas.py broker
         run_check "no sanitizer report in the services' logs" no_sanitizer_report
         run_check "the stack stops within 20 s" timeout 60 docker/local/stack.sh stop
     fi
@@ -36,6 +37,7 @@ main() {
 # What needs no stack.
 checks() {
     run_check "schemas are what the code prints" make --no-print-directory BUILD="$BUILD" schemas-check
+    run_check "event schemas and asyncapi.json keep to their standards" "$BORROWED/python/bin/python" tests/support/schemas.py documents
     run_check "static analysis is clean" make --no-print-directory lint
     run_check "shell scripts parse" bash -n docker/local/*.sh tests/run.sh
 }

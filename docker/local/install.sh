@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 : "${RUN_DIR:=.run}" "${BORROWED:=build/borrowed}"
-python_packages="docs/examples/requirements.txt"
+python_packages="docs/examples/requirements.txt tests/support/requirements.txt"
 . docker/local/say.sh
 
 # wanted [test]: package names, with the test ones where asked for.
@@ -44,7 +44,7 @@ fetch_borrowed() {
     mv "$into" "$BORROWED"
 }
 
-# The client of the example consumer, in an environment of its own. The lists are copied
+# The client of the example consumer and the validator of schemas, in an environment of their own. The lists are copied
 # last, so that one that was cut off is made anew.
 fetch_python() {
     local into=$BORROWED/python list
