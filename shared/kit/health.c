@@ -21,6 +21,7 @@ static void handle(void *state, const struct http_request *request, struct http_
 static const char *readiness(struct app *app, struct arena *arena, int *ret_status);
 static bool hold_parts(struct app *app);
 static const char *database_trouble(struct app *app, struct arena *arena);
+static const char *broadcast_trouble(struct app *app);
 static bool add_part(struct text_buffer *out, const char *name, const char *trouble);
 static const char *metrics_text(struct app *app, struct arena *arena, size_t *ret_length);
 static void sample(struct app *app);
@@ -117,11 +118,7 @@ static const char *readiness(struct app *app, struct arena *arena, int *ret_stat
         struct error err = {.arena = arena};
         const struct service *service = app->service;
         if (app->pool) ready &= add_part(&out, "database", database_trouble(app, arena));
-        if (app->broadcast)
-            ready &= add_part(&out, "broadcast",
-                              broadcast_caught_up(app->broadcast)
-                                  ? NULL
-                                  : "Keys and revocations are still being read.");
+        if (app->broadcast) ready &= add_part(&out, "broadcast", broadcast_trouble(app));
         if (service->ready)
             ready &= add_part(&out, "service", service->ready(app, &err) ? NULL : err.detail);
         pthread_rwlock_unlock(&app->health->lock);
@@ -130,6 +127,14 @@ static const char *readiness(struct app *app, struct arena *arena, int *ret_stat
     *ret_status = ready ? 200 : 503;
     return arena_printf(arena, "{\"status\":\"%s\",\"parts\":{%s}}", ready ? "ready" : "not_ready",
                         parts ? parts : "");
+}
+
+// On the first start of all, the topic of keys is empty, and then read whole before auth has told its first.
+static const char *broadcast_trouble(struct app *app)
+{
+    if (!broadcast_caught_up(app->broadcast)) return "Keys and revocations are still being read.";
+    if (app->server && !identity_has_key(app->identity)) return "Auth has told of no key yet that access tokens are verified with.";
+    return NULL;
 }
 
 // True with the lock held while the service runs.

@@ -86,6 +86,14 @@ void identity_remove_key(struct identity *identity, const char *kid)
     jose_key_free(removed);
 }
 
+bool identity_has_key(struct identity *identity)
+{
+    pthread_rwlock_rdlock(&identity->lock);
+    const bool has = identity->key_count > 0;
+    pthread_rwlock_unlock(&identity->lock);
+    return has;
+}
+
 void identity_revoke(struct identity *identity, const char *user_id, const char *session_id,
                      int64_t valid_after_ms)
 {

@@ -22,6 +22,8 @@ void identity_free(struct identity *identity);
 // Adds or replaces a public key (JWK text). Keys are never removed by a token.
 MUST_USE bool identity_add_key(struct identity *identity, const char *jwk, struct error *err);
 void identity_remove_key(struct identity *identity, const char *kid);
+// False: no token can be verified yet.
+bool identity_has_key(struct identity *identity);
 
 // Tokens of the user (session_id NULL) or of one session issued before valid_after_ms stop counting.
 void identity_revoke(struct identity *identity, const char *user_id, const char *session_id, int64_t valid_after_ms);

@@ -162,8 +162,10 @@ static void test_removed_key_ends_cached_tokens(void **state)
     const char *token = sign_as(key, "at+jwt", good_claims());
     assert_true(passes(token));
     identity_remove_key(identity, "no such kid");
+    assert_true(identity_has_key(identity));
     assert_true(passes(token));
     identity_remove_key(identity, jose_key_id(key));
+    assert_false(identity_has_key(identity));
     assert_false(passes(token));
     assert_true(identity_add_key(identity, jose_key_json(arena, key, false), &err));
     assert_true(passes(token));
