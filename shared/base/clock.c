@@ -6,6 +6,10 @@
 #include <string.h>
 #include <time.h>
 
+// What RFC 3339 can write and PostgreSQL can hold, which has no year 0.
+#define YEAR_1_MS (-62135596800000LL)
+#define YEAR_10000_MS 253402300800000LL
+
 static int64_t system_now_ms(const struct clock *clock)
 {
     (void)clock;
@@ -139,5 +143,5 @@ bool clock_parse(const char *text, int64_t *ret_ms)
         !take_offset(&text, &offset_s) || *text)
         return false;
     *ret_ms = ((int64_t)timegm(&parts) - offset_s) * 1000 + millis;
-    return true;
+    return *ret_ms >= YEAR_1_MS && *ret_ms < YEAR_10000_MS;
 }

@@ -23,7 +23,8 @@ int64_t clock_monotonic_us(void);
 // RFC 3339, UTC, milliseconds: 2026-11-23T08:00:00.000Z. size must be at least 25.
 #define CLOCK_RFC3339_SIZE 25
 void clock_format(int64_t time_ms, char *out, size_t size);
-// Accepts RFC 3339 with any offset and fraction; false for anything else or an impossible date.
+// Accepts RFC 3339 with any offset and fraction; false for anything else, an impossible date or one outside of the years 1 to
+// 9999 in UTC.
 bool clock_parse(const char *text, int64_t *ret_ms);
 // Accepts YYYY-MM-DD.
 bool clock_is_date(const char *text);
