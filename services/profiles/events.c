@@ -89,7 +89,8 @@ static bool apply_user(struct app *app, struct db *db, const struct event *event
 static bool erase_user(struct app *app, struct db *db, const struct event *event, struct error *err)
 {
     (void)app;
-    return db_exec(db, &SQL_profile_delete, DB_IN(DB_TEXT(event->key)), NULL, err) &&
+    return db_exec(db, &SQL_user_erased, DB_IN(DB_TEXT(event->key)), NULL, err) &&
+           db_exec(db, &SQL_profile_delete, DB_IN(DB_TEXT(event->key)), NULL, err) &&
            db_exec(db, &SQL_contact_forget, DB_IN(DB_TEXT(event->key)), NULL, err) &&
            db_exec(db, &SQL_grants_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
 }

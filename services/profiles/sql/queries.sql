@@ -296,7 +296,8 @@ SELECT id, user_id, user_type FROM profiles WHERE id = $1 AND (user_id = $2 OR $
 -- name: profile_ensure
 -- The base profile of a user whose first write may come before the event of her registration.
 WITH made AS (
-    INSERT INTO profiles (id, user_id, user_type) VALUES ($1, $2, $3)
+    INSERT INTO profiles (id, user_id, user_type)
+    SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT FROM erased_users WHERE user_id = $2)
     ON CONFLICT (user_id) DO NOTHING RETURNING *
 ), told AS (
     INSERT INTO outbox (topic, type, key, data)
@@ -342,6 +343,9 @@ WITH before AS (
 SELECT NOT is_new AND (b.first_name, b.last_name, b.is_active) IS DISTINCT FROM (made.first_name, made.last_name, made.is_active)
   FROM made LEFT JOIN before AS b ON b.id = made.id;
 
+-- name: user_erased
+INSERT INTO erased_users (user_id) VALUES ($1) ON CONFLICT DO NOTHING;
+
 -- name: contact_apply
 INSERT INTO contacts (user_id, email, phone_number, user_sequence) VALUES ($1, $2, $3, $4)
 ON CONFLICT (user_id) DO UPDATE
@@ -365,7 +369,8 @@ WITH given AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(id text, user_id text, user_type text, first_name text, last_name text, created_at timestamptz)
 ), made AS (
     INSERT INTO profiles (id, user_id, user_type, first_name, last_name, created_at)
-    SELECT id, user_id, user_type, first_name, last_name, coalesce(created_at, now()) FROM given
+    SELECT id, user_id, user_type, first_name, last_name, coalesce(created_at, now()) FROM given AS g
+     WHERE NOT EXISTS (SELECT FROM erased_users AS e WHERE e.user_id = g.user_id)
     ON CONFLICT DO NOTHING RETURNING *
 ), told AS (
     INSERT INTO outbox (topic, type, key, data)
@@ -375,6 +380,7 @@ WITH given AS (
 SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
                   WHEN same.user_id = g.user_id THEN 'unchanged'
                   WHEN same.id IS NOT NULL THEN 'the id belongs to the profile of another user'
+                  WHEN EXISTS (SELECT FROM erased_users AS e WHERE e.user_id = g.user_id) THEN 'this person was erased and does not come back'
                   ELSE 'the user has another profile' END
   FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN profiles AS same ON same.id = g.id;
 
