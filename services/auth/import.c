@@ -17,8 +17,8 @@ const struct importer auth_importers[] = {
 static void note(json_t *notes, const char *text);
 static void take_name(struct text_buffer *out, const json_t *row, const char *member, struct arena *arena, json_t *notes);
 static void take_email(struct text_buffer *out, const json_t *row, struct arena *arena, json_t *notes);
-static void take_phone(struct text_buffer *out, const json_t *row, json_t *notes);
-static void take_time(struct text_buffer *out, const json_t *row, const char *member, json_t *notes);
+static void take_phone(struct text_buffer *out, const json_t *row, struct arena *arena, json_t *notes);
+static void take_times(struct text_buffer *out, const json_t *row, json_t *notes);
 static bool add_result(json_t *results, const json_t *row, json_t *notes);
 static bool tell(const struct db_rows *outcomes, json_t *results);
 
@@ -59,9 +59,8 @@ bool import_clean(const json_t *row, int place, struct arena *arena, struct text
     take_name(out, row, "first_name", arena, notes);
     take_name(out, row, "last_name", arena, notes);
     take_email(out, row, arena, notes);
-    take_phone(out, row, notes);
-    take_time(out, row, "created_at", notes);
-    take_time(out, row, "updated_at", notes);
+    take_phone(out, row, arena, notes);
+    take_times(out, row, notes);
     text_add(out, "}");
     return true;
 }
@@ -108,33 +107,55 @@ static void take_name(struct text_buffer *out, const json_t *row, const char *me
     add_member(out, member, name ? name : "");
 }
 
+// Whether something stands there that is neither text nor null.
+static bool is_no_text(const json_t *row, const char *member)
+{
+    const json_t *value = json_object_get(row, member);
+    return value && !json_is_string(value) && !json_is_null(value);
+}
+
 static void take_email(struct text_buffer *out, const json_t *row, struct arena *arena, json_t *notes)
 {
     const char *given = json_member_text(row, "email");
     const char *email = given ? text_squeeze(arena, given) : NULL;
     if (email && email_is_valid(email)) add_member(out, "email", email);
-    else if (email && *email) note(notes, "email is no e-mail address, left out");
+    else if ((email && *email) || is_no_text(row, "email")) note(notes, "email is no e-mail address, left out");
 }
 
-static void take_phone(struct text_buffer *out, const json_t *row, json_t *notes)
+// Also where it stands there without quotes.
+static void take_phone(struct text_buffer *out, const json_t *row, struct arena *arena, json_t *notes)
 {
-    const char *given = json_member_text(row, "phone_number");
+    const json_t *value = json_object_get(row, "phone_number");
+    const char *given = json_is_integer(value) ? arena_printf(arena, "%lld", (long long)json_integer_value(value)) : json_string_value(value);
     char phone[14];
-    if (given && phone_normalise(given, phone)) add_member(out, "phone_number", phone);
-    else if (given && *given) note(notes, "phone_number is no Kenyan mobile number, left out");
+    if (given && phone_normalise(given, phone)) {
+        add_member(out, "phone_number", phone);
+        if (json_is_integer(value)) note(notes, "phone_number was a number, taken as text");
+    } else if ((given && *given) || is_no_text(row, "phone_number")) {
+        note(notes, "phone_number is no Kenyan mobile number, left out");
+    }
 }
 
-static void take_time(struct text_buffer *out, const json_t *row, const char *member, json_t *notes)
+static bool take_time(struct text_buffer *out, const json_t *row, const char *member, int64_t *ret_ms, json_t *notes)
 {
     const char *given = json_member_text(row, member);
-    int64_t time_ms;
     char text[CLOCK_RFC3339_SIZE];
-    if (!given || !clock_parse(given, &time_ms)) {
+    if (!given || !clock_parse(given, ret_ms)) {
         note_member(notes, member, given && *given ? "is no time, the time of the import was taken" : "is missing, the time of the import was taken");
-        return;
+        return false;
     }
-    clock_format(time_ms, text, sizeof text);
+    clock_format(*ret_ms, text, sizeof text);
     add_member(out, member, text);
+    return true;
+}
+
+// The statement takes the later of the two for the second.
+static void take_times(struct text_buffer *out, const json_t *row, json_t *notes)
+{
+    int64_t created_ms = 0, updated_ms = 0;
+    const bool created = take_time(out, row, "created_at", &created_ms, notes);
+    const bool updated = take_time(out, row, "updated_at", &updated_ms, notes);
+    if (created && updated && updated_ms < created_ms) note(notes, "updated_at is before created_at, set to it");
 }
 
 // Quarantined, until the statement says otherwise. Takes notes over.
@@ -159,8 +180,7 @@ static bool tell(const struct db_rows *outcomes, json_t *results)
         if (text_equal(db_rows_text(outcomes, i, 2), "t")) note(notes, "email belongs to somebody else, left out");
         if (text_equal(outcome, "erased")) note(notes, "this person was erased and does not come back");
         if (text_equal(outcome, "imported")) outcome = json_array_size(notes) ? "repaired" : "imported";
-        else if (text_equal(outcome, "unchanged")) json_array_clear(notes);
-        else outcome = "quarantined";
+        else if (!text_equal(outcome, "unchanged")) outcome = "quarantined";
         if (json_object_set_new(result, "outcome", json_string(outcome)) != 0) return false;
     }
     return true;

@@ -2,41 +2,51 @@
 // Legacy rows: judged here by the rules of the API, written set-wise by one statement a batch. What is
 // repaired or kept back is said with the reason; nothing is invented and nothing dropped silently.
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api.h"
 #include "id.h"
 
 struct judging {
     struct arena *arena;
-    json_t *notes;
-    bool refused;         // the row is quarantined; the last note says why
+    json_t *notes;        // what was repaired
+    json_t *refusals;     // why the row is quarantined; empty when it is not
 };
 
-typedef void (*judge)(struct judging *judging, const json_t *row, json_t *clean);
-static bool take_rows(struct db *db, const json_t *rows, json_t *results, judge judge_row, const struct sql *insert, struct error *err);
+// A collection: how a row is judged and written, and the members it may have beside id, created_at and updated_at.
+struct kind {
+    void (*judge)(struct judging *judging, const json_t *row, json_t *clean);
+    const struct sql *insert;
+    const char *members[16];
+};
+static bool take_rows(struct db *db, const json_t *rows, json_t *results, const struct kind *kind, struct error *err);
 static bool settle(const struct db_rows *outcomes, json_t *results);
 
 static void note(struct judging *judging, const char *format, ...) PRINTF_LIKE(2, 3);
 static void refuse(struct judging *judging, const char *format, ...) PRINTF_LIKE(2, 3);
 
+static void add_text(json_t *list, struct arena *arena, const char *format, va_list arguments)
+{
+    const char *text = arena_vprintf(arena, format, arguments);
+    json_array_append_new(list, json_string(text ? text : "repaired"));
+}
+
 static void note(struct judging *judging, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    const char *text = arena_vprintf(judging->arena, format, arguments);
+    add_text(judging->notes, judging->arena, format, arguments);
     va_end(arguments);
-    json_array_append_new(judging->notes, json_string(text ? text : "repaired"));
 }
 
 static void refuse(struct judging *judging, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    const char *text = arena_vprintf(judging->arena, format, arguments);
+    add_text(judging->refusals, judging->arena, format, arguments);
     va_end(arguments);
-    json_array_append_new(judging->notes, json_string(text ? text : "refused"));
-    judging->refused = true;
 }
 
 // --- Members -------------------------------------------------------------------------------------
@@ -48,12 +58,29 @@ static void take_id(struct judging *judging, const json_t *row, json_t *clean, c
     else refuse(judging, "%s is missing or no id", member);
 }
 
+// A text member; what stands there and is none is said to be left out.
+static const char *text_of(struct judging *judging, const json_t *row, const char *member)
+{
+    const json_t *given = json_object_get(row, member);
+    if (given && !json_is_string(given) && !json_is_null(given)) note(judging, "%s was no text, left out", member);
+    return json_string_value(given);
+}
+
+// What a note quotes: a few whole letters.
+static const char *quoted(struct judging *judging, const char *text)
+{
+    enum { MOST = 40 };
+    size_t length = strlen(text);
+    if (length <= MOST) return text;
+    for (length = MOST; length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80;) length--;
+    return arena_memdup(judging->arena, text, length);
+}
+
 // Free text: blanks folded, contact details masked, a bound kept. Line breaks in prose are folded, too.
 static void take_text(struct judging *judging, const json_t *row, json_t *clean, const char *member, size_t most)
 {
-    const json_t *given = json_object_get(row, member);
-    const char *text = json_string_value(given) ? text_squeeze(judging->arena, json_string_value(given)) : "";
-    if (given && !json_is_string(given) && !json_is_null(given)) note(judging, "%s was no text, left out", member);
+    const char *given = text_of(judging, row, member);
+    const char *text = given ? text_squeeze(judging->arena, given) : "";
     if (text && contact_is_inside(text)) {
         text = contact_mask(judging->arena, text);
         note(judging, "%s held contact details, which were masked", member);
@@ -65,27 +92,47 @@ static void take_text(struct judging *judging, const json_t *row, json_t *clean,
     json_object_set_new(clean, member, json_string(text ? text : ""));
 }
 
-static void take_time(struct judging *judging, const json_t *row, json_t *clean, const char *member)
+static bool time_of(const json_t *row, const char *member, char out[CLOCK_RFC3339_SIZE])
 {
     const char *given = json_member_text(row, member);
     int64_t time_ms;
+    if (!given || !clock_parse(given, &time_ms)) return false;
+    clock_format(time_ms, out, CLOCK_RFC3339_SIZE);
+    return true;
+}
+
+static void take_time(struct judging *judging, const json_t *row, json_t *clean, const char *member)
+{
     char text[CLOCK_RFC3339_SIZE];
-    if (given && clock_parse(given, &time_ms)) {
-        clock_format(time_ms, text, sizeof text);
-        json_object_set_new(clean, member, json_string(text));
-    } else {
-        note(judging, "%s is missing or no time, set to now", member);
+    if (time_of(row, member, text)) json_object_set_new(clean, member, json_string(text));
+    else note(judging, "%s is missing or no time, set to now", member);
+}
+
+// When it was made and changed. Without the second it counts as changed when it was made; the statement takes the later one.
+static void take_times(struct judging *judging, const json_t *row, json_t *clean)
+{
+    char created[CLOCK_RFC3339_SIZE] = "", updated[CLOCK_RFC3339_SIZE];
+    const char *given = json_member_text(row, "updated_at");
+    take_time(judging, row, clean, "created_at");
+    (void)time_of(row, "created_at", created);
+    if (time_of(row, "updated_at", updated)) {
+        json_object_set_new(clean, "updated_at", json_string(updated));
+        if (strcmp(updated, created) < 0) note(judging, "updated_at is before created_at, set to it"); // UTC sorts as text
+    } else if (given && *given) {
+        note(judging, "updated_at is no time, set to created_at");
     }
 }
 
-// A whole number, also where it came as text; false when there is none.
+// A number, also where it came as text, with its cents.
 static bool number_of(const json_t *value, double *ret)
 {
-    int64_t whole;
+    const char *text = json_string_value(value);
+    char *end = NULL;
     if (json_is_number(value)) *ret = json_number_value(value);
-    else if (json_is_string(value) && text_to_int64(json_string_value(value), &whole)) *ret = (double)whole;
-    else return false;
-    return true;
+    if (!text) return json_is_number(value);
+    if (!*text || strspn(text, "0123456789.") != strlen(text)) return false; // no sign, exponent or name of one
+    *ret = strtod(text, &end);
+    return *end == '\0';
 }
 
 // Spellings found in real files. Only what is written there is taken: "2 Years" is 2_years, "3+" means at least three.
@@ -120,11 +167,11 @@ static const char *meant_by(struct arena *arena, const char *text, const char *c
 
 static void take_choice(struct judging *judging, const json_t *row, json_t *clean, const char *member, const char *const *choices)
 {
-    const char *given = json_member_text(row, member);
+    const char *given = text_of(judging, row, member);
     if (!given || !*given) return;
     const char *meant = meant_by(judging->arena, given, choices);
-    if (!meant) note(judging, "%s '%.40s' is none of the known ones, left empty", member, given);
-    else if (strcmp(meant, given) != 0) note(judging, "%s '%.40s' taken as %s", member, given, meant);
+    if (!meant) note(judging, "%s '%s' is none of the known ones, left empty", member, quoted(judging, given));
+    else if (strcmp(meant, given) != 0) note(judging, "%s '%s' taken as %s", member, quoted(judging, given), meant);
     if (meant) json_object_set_new(clean, member, json_string(meant));
 }
 
@@ -137,13 +184,14 @@ static void judge_profile(struct judging *judging, const json_t *row, json_t *cl
     if (user_type_parse(type) == USER_NONE) refuse(judging, "user_type is none of employer, housegirl, agency");
     else json_object_set_new(clean, "user_type", json_string(type));
     static const char *const names[] = {"first_name", "last_name"};
-    for (size_t i = 0; i < COUNT_OF(names); i++) { // auth notes what is wrong with them; here they are a copy
+    for (size_t i = 0; i < COUNT_OF(names); i++) { // auth notes what is wrong with them and the time; here they are a copy
         const char *given = json_member_text(row, names[i]);
         const char *name = given ? text_squeeze(judging->arena, given) : "";
         bool fine = name && strlen(name) <= 100 && !contact_is_inside(name);
         json_object_set_new(clean, names[i], json_string(fine ? name : ""));
     }
-    take_time(judging, row, clean, "created_at");
+    char created[CLOCK_RFC3339_SIZE];
+    if (time_of(row, "created_at", created)) json_object_set_new(clean, "created_at", json_string(created));
 }
 
 static void judge_employer(struct judging *judging, const json_t *row, json_t *clean)
@@ -152,7 +200,7 @@ static void judge_employer(struct judging *judging, const json_t *row, json_t *c
     take_text(judging, row, clean, "company_name", 200);
     take_text(judging, row, clean, "location", 200);
     take_text(judging, row, clean, "description", 2000);
-    take_time(judging, row, clean, "created_at");
+    take_times(judging, row, clean);
 }
 
 static void judge_agency_profile(struct judging *judging, const json_t *row, json_t *clean)
@@ -162,7 +210,7 @@ static void judge_agency_profile(struct judging *judging, const json_t *row, jso
     take_text(judging, row, clean, "location", 200);
     take_text(judging, row, clean, "description", 2000);
     take_text(judging, row, clean, "license_number", 100);
-    take_time(judging, row, clean, "created_at");
+    take_times(judging, row, clean);
 }
 
 static void take_age(struct judging *judging, const json_t *row, json_t *clean)
@@ -175,6 +223,7 @@ static void take_age(struct judging *judging, const json_t *row, json_t *clean)
         refuse(judging, "age %g is outside 18 to 75", age);
     } else {
         if (json_is_string(given)) note(judging, "age was text, taken as a number");
+        if (age != (double)(json_int_t)age) note(judging, "age %g taken as %d", age, (int)age);
         json_object_set_new(clean, "age", json_integer((json_int_t)age));
     }
 }
@@ -196,7 +245,7 @@ static void take_salary(struct judging *judging, const json_t *row, json_t *clea
 // The bio is kept as given, as in the API; strangers get the masked one.
 static void take_bio(struct judging *judging, const json_t *row, json_t *clean)
 {
-    const char *bio = json_member_text(row, "bio");
+    const char *bio = text_of(judging, row, "bio");
     if (!bio) bio = "";
     if (strlen(bio) > 2000) {
         note(judging, "bio was longer than 2000 bytes, left out");
@@ -206,6 +255,19 @@ static void take_bio(struct judging *judging, const json_t *row, json_t *clean)
     if (masked && strcmp(masked, bio) != 0) note(judging, "bio holds contact details, which strangers see masked");
     json_object_set_new(clean, "bio", json_string(bio));
     json_object_set_new(clean, "bio_public", json_string(masked ? masked : ""));
+}
+
+// Only what is written there is taken: "false" is no.
+static void take_availability(struct judging *judging, const json_t *row, json_t *clean)
+{
+    const json_t *given = json_object_get(row, "is_available");
+    const char *text = json_string_value(given);
+    const bool yes = (text && strcasecmp(text, "true") == 0) || (json_is_integer(given) && json_integer_value(given) == 1);
+    const bool no = (text && strcasecmp(text, "false") == 0) || (json_is_integer(given) && json_integer_value(given) == 0);
+    if (json_is_boolean(given)) json_object_set(clean, "is_available", (json_t *)(uintptr_t)given);
+    else if (yes || no) json_object_set_new(clean, "is_available", json_boolean(yes));
+    if (yes || no) note(judging, "is_available was no boolean, taken as %s", yes ? "true" : "false");
+    else if (given && !json_is_boolean(given) && !json_is_null(given)) note(judging, "is_available is neither true nor false, taken as true");
 }
 
 static void judge_worker(struct judging *judging, const json_t *row, json_t *clean)
@@ -223,12 +285,10 @@ static void judge_worker(struct judging *judging, const json_t *row, json_t *cle
     const char *county = county_of_place(json_member_text(clean, "location"));
     if (!county) county = county_of_place(json_member_text(clean, "current_location"));
     if (county) json_object_set_new(clean, "county", json_string(county));
-    const json_t *available = json_object_get(row, "is_available");
-    if (json_is_boolean(available)) json_object_set(clean, "is_available", (json_t *)(uintptr_t)available);
-    else if (available) note(judging, "is_available is neither true nor false, taken as true");
-    const char *tribe = json_member_text(row, "tribe");
+    take_availability(judging, row, clean);
+    const char *tribe = text_of(judging, row, "tribe");
     if (tribe && *tribe) note(judging, "tribe left out: sensitive data needs her recorded consent");
-    take_time(judging, row, clean, "created_at");
+    take_times(judging, row, clean);
 }
 
 static void judge_photo(struct judging *judging, const json_t *row, json_t *clean)
@@ -242,28 +302,48 @@ static void judge_photo(struct judging *judging, const json_t *row, json_t *clea
 
 // --- Batches -------------------------------------------------------------------------------------
 
-static bool take_rows(struct db *db, const json_t *rows, json_t *results, judge judge_row, const struct sql *insert, struct error *err)
+static void note_unknown(struct judging *judging, const json_t *row, const struct kind *kind)
+{
+    static const char *const common[] = {"id", "created_at", "updated_at"};
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)row, name, value) { // the macro wants a mutable object, and does not change it
+        bool known = json_is_null(value);
+        for (size_t i = 0; !known && i < COUNT_OF(common); i++) known = strcmp(common[i], name) == 0;
+        for (size_t i = 0; !known && kind->members[i]; i++) known = strcmp(kind->members[i], name) == 0;
+        if (!known) note(judging, "%s is no known member, left out", quoted(judging, name));
+    }
+}
+
+static bool take_rows(struct db *db, const json_t *rows, json_t *results, const struct kind *kind, struct error *err)
 {
     CLEANUP(json_release) json_t *cleaned = json_array();
     size_t place;
     json_t *row;
     json_array_foreach((json_t *)(uintptr_t)rows, place, row) { // the macro wants a mutable array, and does not change it
-        struct judging judging = {.arena = db->arena, .notes = json_array()};
-        json_t *clean = json_object();
+        struct judging judging = {.arena = db->arena, .notes = json_array(), .refusals = json_array()};
+        json_t *clean = json_pack("{s:i}", "place", (int)place);
         take_id(&judging, row, clean, "id");
-        judge_row(&judging, row, clean);
-        json_t *result = json_pack("{s:s*, s:s, s:o}", "id", json_member_text(row, "id"), "outcome", judging.refused ? "quarantined" : "", "notes", judging.notes);
-        if (!judging.refused) json_array_append(cleaned, clean);
+        kind->judge(&judging, row, clean);
+        note_unknown(&judging, row, kind);
+        const bool refused = json_array_size(judging.refusals) > 0;
+        json_t *result = json_pack("{s:s*, s:s, s:O}", "id", json_member_text(row, "id"), "outcome", refused ? "quarantined" : "", "notes",
+                                   refused ? judging.refusals : judging.notes);
+        if (!refused) json_array_append(cleaned, clean);
         json_decref(clean);
+        json_decref(judging.notes);
+        json_decref(judging.refusals);
         if (json_array_append_new(results, result) != 0) return error_set(err, &problem_unavailable, "No memory.");
     }
     struct db_rows outcomes;
     if (json_array_size(cleaned) == 0) return true;
-    if (!db_rows(db, insert, DB_IN(DB_TEXT(json_text(db->arena, cleaned))), &outcomes, err)) return false;
-    return settle(&outcomes, results) || error_set(err, &problem_internal, "The import lost count of its rows.");
+    if (!db_rows(db, kind->insert, DB_IN(DB_TEXT(json_text(db->arena, cleaned))), &outcomes, err)) return false;
+    if (settle(&outcomes, results)) return true;
+    err->retry = true; // the end of an import that was killed wrote one of them just now
+    return error_set(err, &problem_conflict, "Somebody else writes these rows.");
 }
 
-// The database's word on each row that was sent. A row that it refused says why.
+// The database's word on each row that was sent. A row that it refused says why; false where it has none for a row.
 static bool settle(const struct db_rows *outcomes, json_t *results)
 {
     CLEANUP(json_release) json_t *by_id = json_object();
@@ -276,42 +356,35 @@ static bool settle(const struct db_rows *outcomes, json_t *results)
         json_t *notes = json_object_get(result, "notes");
         if (!said) return false;
         bool imported = strcmp(said, "imported") == 0, unchanged = strcmp(said, "unchanged") == 0;
-        if (!imported && !unchanged) json_array_append_new(notes, json_string(said));
-        if (unchanged) json_array_clear(notes); // told when it was imported
+        if (!imported && !unchanged) {
+            json_array_clear(notes);
+            json_array_append_new(notes, json_string(said));
+        }
         json_object_set_new(result, "outcome", json_string(unchanged ? "unchanged" : !imported ? "quarantined" : json_array_size(notes) ? "repaired" : "imported"));
     }
     return true;
 }
 
-static bool import_profiles(struct app *app, struct db *db, const json_t *rows, json_t *results, struct error *err)
-{
-    (void)app;
-    return take_rows(db, rows, results, judge_profile, &SQL_import_profiles, err);
-}
+static const struct kind profiles = {judge_profile, &SQL_import_profiles, {"user_id", "first_name", "last_name", "email", "phone_number", "user_type"}};
+static const struct kind employers = {judge_employer, &SQL_import_employers, {"profile_id", "company_name", "location", "description"}};
+static const struct kind workers = {judge_worker, &SQL_import_workers,
+                                    {"profile_id", "age", "bio", "current_location", "location", "education", "experience", "expected_salary",
+                                     "accommodation_type", "tribe", "is_available", "profile_photo_url"}};
+static const struct kind agency_profiles = {judge_agency_profile, &SQL_import_agency_profiles,
+                                            {"profile_id", "agency_name", "location", "description", "license_number"}};
+static const struct kind photos = {judge_photo, &SQL_import_photos, {"profile_id", "photo_url", "upload_date"}};
 
-static bool import_employers(struct app *app, struct db *db, const json_t *rows, json_t *results, struct error *err)
-{
-    (void)app;
-    return take_rows(db, rows, results, judge_employer, &SQL_import_employers, err);
-}
-
-static bool import_agency_profiles(struct app *app, struct db *db, const json_t *rows, json_t *results, struct error *err)
-{
-    (void)app;
-    return take_rows(db, rows, results, judge_agency_profile, &SQL_import_agency_profiles, err);
-}
-
-static bool import_workers(struct app *app, struct db *db, const json_t *rows, json_t *results, struct error *err)
-{
-    (void)app;
-    return take_rows(db, rows, results, judge_worker, &SQL_import_workers, err);
-}
-
-static bool import_photos(struct app *app, struct db *db, const json_t *rows, json_t *results, struct error *err)
-{
-    (void)app;
-    return take_rows(db, rows, results, judge_photo, &SQL_import_photos, err);
-}
+#define TAKE_KIND(kind_)                                                                                                     \
+    static bool import_##kind_(struct app *app, struct db *db, const json_t *rows, json_t *results, struct error *err)       \
+    {                                                                                                                        \
+        (void)app;                                                                                                           \
+        return take_rows(db, rows, results, &kind_, err);                                                                    \
+    }
+TAKE_KIND(profiles)
+TAKE_KIND(employers)
+TAKE_KIND(workers)
+TAKE_KIND(agency_profiles)
+TAKE_KIND(photos)
 
 const struct importer profiles_importers[] = {
     {"profiles", import_profiles}, {"employer_profiles", import_employers}, {"housegirl_profiles", import_workers},

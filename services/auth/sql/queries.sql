@@ -479,7 +479,7 @@ SELECT set_config('enable_seqscan', 'off', true);
 WITH given AS MATERIALIZED (
     SELECT r.*, (SELECT 'unchanged' FROM users AS u WHERE u.id = r.id) AS there,
            (SELECT 'erased' FROM erasures AS e WHERE e.user_id = r.id) AS erased,
-           (SELECT true FROM users AS u WHERE lower(u.email) = lower(r.email)) AS email_taken,
+           (SELECT true FROM users AS u WHERE lower(u.email) = lower(r.email) AND u.id <> r.id) AS email_taken,
            row_number() OVER (PARTITION BY id ORDER BY place) AS nth
       FROM jsonb_to_recordset($1::jsonb) AS r (place integer, id text, email text, phone_number text, first_name text,
            last_name text, user_type text, created_at timestamptz, updated_at timestamptz)
@@ -501,4 +501,4 @@ WITH given AS MATERIALIZED (
     SELECT 'dc.auth.contacts', 'ke.domesticconnect.user.contact_changed.v1', (u).id, contact_event(u) FROM added
      WHERE (u).email IS NOT NULL OR (u).phone_number IS NOT NULL
 )
-SELECT place, outcome, outcome = 'imported' AND without_email FROM judged;
+SELECT place, outcome, outcome IN ('imported', 'unchanged') AND without_email FROM judged;

@@ -364,13 +364,15 @@ DELETE FROM contact_grants WHERE user_id = $1;
 DELETE FROM contacts WHERE user_id = $1;
 
 -- name: import_profiles
--- A batch of legacy base profiles: which are new. $1 rows as C has judged them.
+-- A batch of legacy base profiles: which are new. $1 rows as C has judged them; of two that exclude each other the first is
+-- taken. No answer for a row: somebody else has
+-- written it since this statement began; run it again.
 WITH given AS (
-    SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(id text, user_id text, user_type text, first_name text, last_name text, created_at timestamptz)
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(place integer, id text, user_id text, user_type text, first_name text, last_name text, created_at timestamptz)
 ), made AS (
     INSERT INTO profiles (id, user_id, user_type, first_name, last_name, created_at)
     SELECT id, user_id, user_type, first_name, last_name, coalesce(created_at, now()) FROM given AS g
-     WHERE NOT EXISTS (SELECT FROM erased_users AS e WHERE e.user_id = g.user_id)
+     WHERE NOT EXISTS (SELECT FROM erased_users AS e WHERE e.user_id = g.user_id) ORDER BY place
     ON CONFLICT DO NOTHING RETURNING *
 ), told AS (
     INSERT INTO outbox (topic, type, key, data)
@@ -381,17 +383,19 @@ SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
                   WHEN same.user_id = g.user_id THEN 'unchanged'
                   WHEN same.id IS NOT NULL THEN 'the id belongs to the profile of another user'
                   WHEN EXISTS (SELECT FROM erased_users AS e WHERE e.user_id = g.user_id) THEN 'this person was erased and does not come back'
-                  ELSE 'the user has another profile' END
+                  WHEN EXISTS (SELECT FROM made AS m WHERE m.user_id = g.user_id) OR EXISTS (SELECT FROM profiles AS p WHERE p.user_id = g.user_id)
+                  THEN 'the user has another profile' END
   FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN profiles AS same ON same.id = g.id;
 
 -- name: import_employers
 WITH given AS (
-    SELECT r.*, p.user_type FROM jsonb_to_recordset($1::jsonb) AS r(id text, profile_id text, company_name text, location text, description text, created_at timestamptz)
+    SELECT r.*, p.user_type FROM jsonb_to_recordset($1::jsonb) AS r(place integer, id text, profile_id text, company_name text, location text, description text, created_at timestamptz, updated_at timestamptz)
       LEFT JOIN profiles AS p ON p.id = r.profile_id
 ), made AS (
-    INSERT INTO employer_profiles (id, profile_id, company_name, location, description, created_at)
-    SELECT id, profile_id, coalesce(company_name, ''), coalesce(location, ''), coalesce(description, ''), coalesce(created_at, now())
-      FROM given WHERE user_type = 'employer'
+    INSERT INTO employer_profiles (id, profile_id, company_name, location, description, created_at, updated_at)
+    SELECT id, profile_id, coalesce(company_name, ''), coalesce(location, ''), coalesce(description, ''), coalesce(created_at, now()),
+           greatest(coalesce(created_at, now()), updated_at)
+      FROM given WHERE user_type = 'employer' ORDER BY place
     ON CONFLICT DO NOTHING RETURNING *
 ), told AS (
     INSERT INTO outbox (topic, type, key, data)
@@ -403,17 +407,19 @@ SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
                   WHEN g.user_type <> 'employer' THEN 'its profile is of type ' || g.user_type
                   WHEN same.profile_id = g.profile_id THEN 'unchanged'
                   WHEN same.id IS NOT NULL THEN 'the id belongs to another profile'
-                  ELSE 'the profile has another row of this kind' END
+                  WHEN EXISTS (SELECT FROM made AS m WHERE m.profile_id = g.profile_id) OR EXISTS (SELECT FROM employer_profiles AS o WHERE o.profile_id = g.profile_id)
+                  THEN 'the profile has another row of this kind' END
   FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN employer_profiles AS same ON same.id = g.id;
 
 -- name: import_agency_profiles
 WITH given AS (
-    SELECT r.*, p.user_type FROM jsonb_to_recordset($1::jsonb) AS r(id text, profile_id text, agency_name text, location text, description text, license_number text, created_at timestamptz)
+    SELECT r.*, p.user_type FROM jsonb_to_recordset($1::jsonb) AS r(place integer, id text, profile_id text, agency_name text, location text, description text, license_number text, created_at timestamptz, updated_at timestamptz)
       LEFT JOIN profiles AS p ON p.id = r.profile_id
 ), made AS (
-    INSERT INTO agency_profiles (id, profile_id, agency_name, location, description, license_number, created_at)
-    SELECT id, profile_id, coalesce(agency_name, ''), coalesce(location, ''), coalesce(description, ''), coalesce(license_number, ''), coalesce(created_at, now())
-      FROM given WHERE user_type = 'agency'
+    INSERT INTO agency_profiles (id, profile_id, agency_name, location, description, license_number, created_at, updated_at)
+    SELECT id, profile_id, coalesce(agency_name, ''), coalesce(location, ''), coalesce(description, ''), coalesce(license_number, ''),
+           coalesce(created_at, now()), greatest(coalesce(created_at, now()), updated_at)
+      FROM given WHERE user_type = 'agency' ORDER BY place
     ON CONFLICT DO NOTHING RETURNING *
 ), told AS (
     INSERT INTO outbox (topic, type, key, data)
@@ -425,17 +431,18 @@ SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
                   WHEN g.user_type <> 'agency' THEN 'its profile is of type ' || g.user_type
                   WHEN same.profile_id = g.profile_id THEN 'unchanged'
                   WHEN same.id IS NOT NULL THEN 'the id belongs to another profile'
-                  ELSE 'the profile has another row of this kind' END
+                  WHEN EXISTS (SELECT FROM made AS m WHERE m.profile_id = g.profile_id) OR EXISTS (SELECT FROM agency_profiles AS o WHERE o.profile_id = g.profile_id)
+                  THEN 'the profile has another row of this kind' END
   FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN agency_profiles AS same ON same.id = g.id;
 
 -- name: import_workers
 WITH given AS (
-    SELECT r.*, p.user_type FROM jsonb_to_recordset($1::jsonb) AS r(id text, profile_id text, age integer, bio text, bio_public text, current_location text, location text, county text, education text, experience text, expected_salary bigint, accommodation_type text, is_available boolean, profile_photo_url text, created_at timestamptz)
+    SELECT r.*, p.user_type FROM jsonb_to_recordset($1::jsonb) AS r(place integer, id text, profile_id text, age integer, bio text, bio_public text, current_location text, location text, county text, education text, experience text, expected_salary bigint, accommodation_type text, is_available boolean, profile_photo_url text, created_at timestamptz, updated_at timestamptz)
       LEFT JOIN profiles AS p ON p.id = r.profile_id
 ), made AS (
-    INSERT INTO housegirl_profiles (id, profile_id, age, bio, bio_public, current_location, location, county, education, experience, expected_salary, accommodation_type, is_available, profile_photo_url, created_at)
-    SELECT id, profile_id, age, coalesce(bio, ''), coalesce(bio_public, ''), coalesce(current_location, ''), coalesce(location, ''), county, education, experience, expected_salary, accommodation_type, coalesce(is_available, true), coalesce(profile_photo_url, ''), coalesce(created_at, now())
-      FROM given WHERE user_type = 'housegirl'
+    INSERT INTO housegirl_profiles (id, profile_id, age, bio, bio_public, current_location, location, county, education, experience, expected_salary, accommodation_type, is_available, profile_photo_url, created_at, updated_at)
+    SELECT id, profile_id, age, coalesce(bio, ''), coalesce(bio_public, ''), coalesce(current_location, ''), coalesce(location, ''), county, education, experience, expected_salary, accommodation_type, coalesce(is_available, true), coalesce(profile_photo_url, ''), coalesce(created_at, now()), greatest(coalesce(created_at, now()), updated_at)
+      FROM given WHERE user_type = 'housegirl' ORDER BY place
     ON CONFLICT DO NOTHING RETURNING *
 ), told AS (
     INSERT INTO outbox (topic, type, key, data)
@@ -447,20 +454,21 @@ SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
                   WHEN g.user_type <> 'housegirl' THEN 'its profile is of type ' || g.user_type
                   WHEN same.profile_id = g.profile_id THEN 'unchanged'
                   WHEN same.id IS NOT NULL THEN 'the id belongs to another profile'
-                  ELSE 'the profile has another row of this kind' END
+                  WHEN EXISTS (SELECT FROM made AS m WHERE m.profile_id = g.profile_id) OR EXISTS (SELECT FROM housegirl_profiles AS o WHERE o.profile_id = g.profile_id)
+                  THEN 'the profile has another row of this kind' END
   FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN housegirl_profiles AS same ON same.id = g.id;
 
 -- name: import_photos
 WITH given AS (
-    SELECT r.*, p.id AS found FROM jsonb_to_recordset($1::jsonb) AS r(id text, profile_id text, photo_url text, upload_date timestamptz)
+    SELECT r.*, p.id AS found FROM jsonb_to_recordset($1::jsonb) AS r(place integer, id text, profile_id text, photo_url text, upload_date timestamptz)
       LEFT JOIN profiles AS p ON p.id = r.profile_id
 ), made AS (
     INSERT INTO photos (id, profile_id, photo_url, upload_date)
-    SELECT id, profile_id, photo_url, coalesce(upload_date, now()) FROM given WHERE found IS NOT NULL
+    SELECT id, profile_id, photo_url, coalesce(upload_date, now()) FROM given WHERE found IS NOT NULL ORDER BY place
     ON CONFLICT DO NOTHING RETURNING *
 )
 SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
                   WHEN g.found IS NULL THEN 'its profile is not there'
                   WHEN same.profile_id = g.profile_id THEN 'unchanged'
-                  ELSE 'the id belongs to another photo' END
+                  WHEN same.id IS NOT NULL THEN 'the id belongs to another photo' END
   FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN photos AS same ON same.id = g.id;
