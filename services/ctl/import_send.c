@@ -10,6 +10,7 @@
 #include "import.h"
 
 #define BATCH_ROWS 1000
+#define BATCH_BYTES (8 << 20)
 #define BATCH_ARENA_BYTES ((size_t)256 << 20)
 
 // A collection on its way; shared by its senders under the lock.
@@ -32,6 +33,7 @@ struct sender {
 
 // One row of a batch, and what has become of it.
 struct sent {
+    int64_t ordinal;
     const char *key;
     const char *content;
     enum { OUTCOME_UNCHANGED, OUTCOME_IMPORTED, OUTCOME_QUARANTINED } outcome;
@@ -41,9 +43,11 @@ struct sent {
 static bool count_rows(struct sending *sending, struct error *err);
 static bool finish(struct sending *sending, struct error *err);
 static void *send_batches(void *argument);
-static bool send_batch(struct sender *sender, int64_t after, int64_t last, struct error *err);
+static bool send_places(struct sender *sender, int64_t after, int64_t last, struct error *err);
+static bool send_batch(struct sender *sender, int64_t *after, int64_t last, int *ret_count, struct error *err);
 static bool read_batch(struct sender *sender, int64_t after, int64_t last, struct sent **ret, int *ret_count, struct error *err);
-static bool ask(struct sender *sender, int taker, struct sent *rows, int count, struct error *err);
+static bool send_rows(struct sender *sender, int taker, struct sent *rows, int count, struct error *err);
+static bool ask(struct sender *sender, int taker, struct sent *rows, int count, bool *ret_too_much, struct error *err);
 static bool take_answer(struct sender *sender, const char *service, const json_t *results, struct sent *rows, int count, struct error *err);
 static bool keep_findings(struct sender *sender, const struct sent *rows, int count, struct error *err);
 
@@ -131,11 +135,7 @@ static void *send_batches(void *argument)
     pthread_mutex_lock(&sending->lock); // the stack's arena serves one thread at a time
     bool ok = start_children(sender, &err);
     pthread_mutex_unlock(&sending->lock);
-    while (ok && next_places(sending, &after, &last)) {
-        sender->arena = arena_new(BATCH_ARENA_BYTES);
-        ok = sender->arena ? send_batch(sender, after, last, &err) : error_set(&err, &problem_unavailable, "No memory.");
-        arena_free(sender->arena);
-    }
+    while (ok && next_places(sending, &after, &last)) ok = send_places(sender, after, last, &err);
     ok = finish_children(sender, &err) && ok;
     pthread_mutex_lock(&sending->lock);
     if (!ok && !sending->err->problem) *sending->err = (struct error){.arena = sending->err->arena, .problem = err.problem};
@@ -147,19 +147,34 @@ static void *send_batches(void *argument)
 
 // --- One batch -----------------------------------------------------------------------------------
 
-static bool send_batch(struct sender *sender, int64_t after, int64_t last, struct error *err)
+// In one batch, or in several where the rows are long.
+static bool send_places(struct sender *sender, int64_t after, int64_t last, struct error *err)
+{
+    int count = 1;
+    bool ok = true;
+    while (ok && count > 0 && after < last) {
+        sender->arena = arena_new(BATCH_ARENA_BYTES);
+        ok = sender->arena ? send_batch(sender, &after, last, &count, err) : error_set(err, &problem_unavailable, "No memory.");
+        arena_free(sender->arena);
+    }
+    return ok;
+}
+
+static bool send_batch(struct sender *sender, int64_t *after, int64_t last, int *ret_count, struct error *err)
 {
     struct sending *sending = sender->sending;
     struct sent *rows = NULL;
     int count = 0, imported = 0, unchanged = 0;
-    if (!read_batch(sender, after, last, &rows, &count, err) || !rows) return false;
+    if (!read_batch(sender, *after, last, &rows, &count, err) || !rows) return false;
     for (int i = 0; sending->collection->takers[i] && count; i++)
-        if (!ask(sender, i, rows, count, err)) return false;
+        if (!send_rows(sender, i, rows, count, err)) return false;
     if (!keep_findings(sender, rows, count, err)) return false;
     for (int i = 0; i < count; i++) {
         imported += rows[i].outcome == OUTCOME_IMPORTED;
         unchanged += rows[i].outcome == OUTCOME_UNCHANGED;
     }
+    *ret_count = count;
+    if (count) *after = rows[count - 1].ordinal;
     pthread_mutex_lock(&sending->lock);
     sending->imported += imported;
     sending->unchanged += unchanged;
@@ -181,11 +196,12 @@ static bool read_batch(struct sender *sender, int64_t after, int64_t last, struc
     struct db_rows found = {0};
     db_begin(&db, sending->import->pool, DB_READ, sender->arena);
     bool ok = db_rows(&db, &SQL_import_batch,
-                      DB_IN(DB_TEXT(sending->collection->name), DB_INT(sending->import->run), DB_INT(after), DB_INT(last)), &found, err);
+                      DB_IN(DB_TEXT(sending->collection->name), DB_INT(sending->import->run), DB_INT(after), DB_INT(last), DB_INT(BATCH_BYTES)), &found, err);
     db_end(&db);
     struct sent *rows = ok ? arena_alloc(sender->arena, ((size_t)found.count + 1) * sizeof *rows) : NULL;
     for (int i = 0; rows && i < found.count; i++) {
-        rows[i] = (struct sent){.key = db_rows_text(&found, i, 0), .content = db_rows_text(&found, i, 1), .notes = json_array()};
+        rows[i] = (struct sent){.ordinal = db_rows_int(&found, i, 2), .key = db_rows_text(&found, i, 0), .content = db_rows_text(&found, i, 1),
+                                .notes = json_array()};
         if (!arena_defer(sender->arena, release_json, rows[i].notes)) rows = NULL;
     }
     *ret = rows;
@@ -193,8 +209,24 @@ static bool read_batch(struct sender *sender, int64_t after, int64_t last, struc
     return ok && (rows || error_set(err, &problem_unavailable, "No memory."));
 }
 
+// A batch that its taker cannot take is halved until the row at fault stands alone.
+static bool send_rows(struct sender *sender, int taker, struct sent *rows, int count, struct error *err)
+{
+    bool too_much = false;
+    if (ask(sender, taker, rows, count, &too_much, err)) return true;
+    if (!too_much) return false;
+    if (count > 1) {
+        error_clear(err);
+        return send_rows(sender, taker, rows, count / 2, err) && send_rows(sender, taker, rows + count / 2, count - count / 2, err);
+    }
+    const char *reason = arena_printf(sender->arena, "%s could not take it: %s", sender->sending->collection->takers[taker], err->detail);
+    error_clear(err);
+    rows->outcome = OUTCOME_QUARANTINED;
+    return json_array_append_new(rows->notes, json_string(reason ? reason : "could not be taken")) == 0 || error_set(err, &problem_unavailable, "No memory.");
+}
+
 // One line there, one line back. What a taker before has refused is not sent on.
-static bool ask(struct sender *sender, int taker, struct sent *rows, int count, struct error *err)
+static bool ask(struct sender *sender, int taker, struct sent *rows, int count, bool *ret_too_much, struct error *err)
 {
     const char *service = sender->sending->collection->takers[taker];
     struct child *child = &sender->children[taker];
@@ -219,9 +251,12 @@ static bool ask(struct sender *sender, int taker, struct sent *rows, int count, 
     free(answer);
     const json_t *results = json_object_get(parsed, "results");
     if (json_is_array(results)) return take_answer(sender, service, results, rows, count, err);
-    const char *said = json_member_text(parsed, "error");
-    return error_set(err, &problem_unavailable, "%s import gave no answer to a batch of %s: %s", service, sender->sending->collection->name,
-                     said ? said : "see its message above, then import again.");
+    const char *said = json_member_text(parsed, "error"), *cause = json_member_text(parsed, "cause");
+    *ret_too_much = said && json_is_false(json_object_get(parsed, "passes"));
+    if (*ret_too_much) return error_set(err, &problem_malformed, "%s", said);
+    error_set(err, &problem_unavailable, "%s import gave no answer to a batch of %s: %s", service, sender->sending->collection->name,
+              said ? said : "see its message above, then import again.");
+    return error_cause(err, "%s", cause ? cause : "");
 }
 
 static bool take_answer(struct sender *sender, const char *service, const json_t *results, struct sent *rows, int count, struct error *err)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The verb import: one batch a line in, one answer a line out. Each batch is one transaction, and
-// its answer is written after the commit, so a tool that was killed sends the batch again.
+// its answer is written after the commit, so a tool that was killed sends the batch again. Instead of
+// the results there may be an error: one that passes ends the import; any other says that something
+// of the batch cannot be taken, and the tool sends less at once.
 #include "running.h"
 
 #include <stdlib.h>
@@ -21,6 +23,7 @@ struct batch {
 static bool take_line(struct app *app, const char *line, size_t length, FILE *out, struct error *err);
 static const struct importer *importer_find(const struct service *service, const char *collection);
 static bool take(struct db *db, void *argument, struct error *err);
+static bool passes(const struct error *err);
 static void write_error(const struct error *err, FILE *out);
 
 int import_run(struct app *app)
@@ -35,10 +38,8 @@ int import_run(struct app *app)
     for (ssize_t length; (length = getline(&line, &capacity, stdin)) > 0;) {
         struct error err = {0};
         if (!take_line(app, line, (size_t)length, out, &err)) {
-            const char *comma = err.cause[0] ? " Cause: " : "";
-            fprintf(stderr, "%s import: %s%s%s\n", app->service->name, err.detail, comma, err.cause);
             write_error(&err, out);
-            status = 1;
+            if (passes(&err)) status = 1;
         }
         fputc('\n', out);
         fflush(out);
@@ -93,8 +94,14 @@ static bool take(struct db *db, void *argument, struct error *err)
                      json_array_size(batch->results), json_array_size(batch->rows));
 }
 
+static bool passes(const struct error *err)
+{
+    return err->retry || err->problem == &problem_unavailable || err->problem == &problem_timeout;
+}
+
 static void write_error(const struct error *err, FILE *out)
 {
-    CLEANUP(json_release) json_t *answer = json_pack("{s:s}", "error", err->detail);
+    CLEANUP(json_release) json_t *answer =
+        json_pack("{s:s, s:s, s:b}", "error", err->detail, "cause", err->cause, "passes", passes(err));
     if (answer) json_dumpf(answer, out, JSON_COMPACT);
 }

@@ -128,8 +128,12 @@ ON CONFLICT (collection, row_key) DO UPDATE SET state = 'quarantined', notes = f
 SELECT coalesce(max(ordinal), 0) FROM import_rows WHERE collection = $1 AND run = $2;
 
 -- name: import_batch
--- Rows of the places $3 (not included) to $4, in order.
-SELECT row_key, content FROM import_rows WHERE collection = $1 AND run = $2 AND ordinal > $3 AND ordinal <= $4 ORDER BY ordinal;
+-- Rows of the places $3 (not included) to $4, in order: up to $5 bytes and the row that goes over them.
+SELECT row_key, content, ordinal
+  FROM (SELECT row_key, content, ordinal,
+               coalesce(sum(octet_length(content::text)) OVER (ORDER BY ordinal ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+          FROM import_rows WHERE collection = $1 AND run = $2 AND ordinal > $3 AND ordinal <= $4) AS r
+ WHERE before < $5 ORDER BY ordinal;
 
 -- name: import_found
 -- What services said of rows: ids, whether quarantined, and notes as JSON. What they quarantine leaves import_rows.
