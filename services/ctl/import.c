@@ -50,6 +50,16 @@ static bool start_run(struct import *import, struct db *lock, const char *path, 
     return db_row(lock, &SQL_import_run_start, DB_IN(DB_TEXT(slash ? slash + 1 : path)), DB_OUT(DB_GET_INT(&import->run)), err) == DB_FOUND;
 }
 
+static bool finish_unknown(struct import *import, struct error *err)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)1 << 20);
+    struct db db;
+    db_begin(&db, import->pool, DB_READ, arena);
+    bool ok = db_exec(&db, &SQL_import_unknown_end, DB_IN(DB_INT(import->run)), NULL, err);
+    db_end(&db);
+    return ok;
+}
+
 static bool import_file(struct import *import, const char *path, struct error *err)
 {
     int64_t began_ms = clock_monotonic_ms(), rows = 0, done = 0;
@@ -61,6 +71,7 @@ static bool import_file(struct import *import, const char *path, struct error *e
         if (!import_check(import, collection, arena, err)) return false;
         if (!import_send(import, collection, rows, &done, err)) return false;
     }
+    if (!finish_unknown(import, err)) return false;
     int64_t took_ms = clock_monotonic_ms() - began_ms;
     if (import->terminal) fputc('\n', stderr);
     if (!import_report(import, NULL, err)) return false;

@@ -35,8 +35,8 @@ struct import {
 #define IMPORT_SENDERS 2
 #define IMPORT_CONNECTIONS (IMPORT_SENDERS + 2)
 
-// Reads the file into the staging database: every row as given. Unknown collections are counted
-// and kept back. *ret_damage describes damage outside rows (truncated file), NULL when none.
+// Reads the file into the staging database: every row as given, and whatever else stands in the file as well. What is in no
+// known collection is counted and kept back. *ret_damage describes damage outside rows (truncated file), NULL when none.
 MUST_USE bool import_read(struct import *import, const char *path, int64_t *ret_rows, const char **ret_damage, struct error *err);
 MUST_USE bool import_check(struct import *import, const struct collection *collection, struct arena *arena, struct error *err);
 // done: rows of all collections sent so far, of total; moves on.
@@ -45,3 +45,10 @@ MUST_USE bool import_report(struct import *import, const char *only, struct erro
 
 // Draws done of total on a terminal, at most ten times a second. One thread at a time.
 void import_progress(struct import *import, const char *what, int64_t done, int64_t total);
+
+// Past the JSON value at `at`; NULL when the file ends inside it. A value that is damaged ends where the next one can begin.
+const char *import_value_end(const char *at, const char *end);
+// Why a well-formed row is more than a database or a service takes, or NULL.
+const char *import_excess(const char *bytes, size_t length);
+// At most so many bytes of a text; where they are no text, those that are none are kept readable: \xNN.
+const char *import_text(struct arena *arena, const char *bytes, size_t length, size_t most);

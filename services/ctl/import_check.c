@@ -16,11 +16,6 @@ static bool check_collection(struct db *db, void *argument, struct error *err)
 {
     const struct check *check = argument;
     const struct collection *collection = check->collection;
-    for (int i = 0; i < 2 && collection->renames[i][0]; i++)
-        if (!db_exec(db, &SQL_import_member_rename,
-                     DB_IN(DB_TEXT(collection->name), DB_INT(check->run), DB_TEXT(collection->renames[i][0]), DB_TEXT(collection->renames[i][1])),
-                     NULL, err))
-            return false;
     for (int i = 0; i < 4 && collection->references[i].member; i++)
         if (!check_reference(db, check, &collection->references[i], err)) return false;
     return true;

@@ -13,9 +13,9 @@ INSERT INTO import_runs (file) VALUES ($1) RETURNING run;
 TRUNCATE import_incoming;
 
 -- name: import_incoming_add
--- A batch of rows: places, ids, rows, problems.
-INSERT INTO import_incoming (ordinal, id, raw, problem)
-SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]);
+-- A batch of rows: places, ids, rows, problems, repairs.
+INSERT INTO import_incoming (ordinal, id, raw, problem, note)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]);
 
 -- name: import_collection_start
 -- $1 collection, $2 run, $3 its place in the report. What an earlier file's rows without a usable id were is forgotten.
@@ -25,9 +25,10 @@ WITH counted AS (
     ON CONFLICT (collection) DO UPDATE
        SET run = excluded.run, place = excluded.place, read = excluded.read,
            imported = 0, repaired = 0, unchanged = 0, waiting = 0, quarantined = 0
+), nameless AS (
+    DELETE FROM import_findings WHERE collection = $1 AND row_key LIKE '#%'
 )
-DELETE FROM import_findings AS f
- WHERE collection = $1 AND (row_key LIKE '#%' OR EXISTS (SELECT FROM import_incoming AS i WHERE i.id = f.row_key));
+DELETE FROM import_findings AS f USING import_incoming AS i WHERE f.collection = $1 AND f.row_key = i.id;
 
 -- name: import_collection_take
 -- $1 collection, $2 run. The first row with an id is taken, all others are quarantined.
@@ -37,24 +38,28 @@ WITH numbered AS (
     INSERT INTO import_findings (collection, row_key, run, ordinal, state, notes, raw)
     SELECT $1, '#' || ordinal, $2, ordinal, 'quarantined', ARRAY[coalesce(problem, 'another row of the collection has the same id')], raw
       FROM numbered WHERE nth IS DISTINCT FROM 1
+), repaired AS (
+    INSERT INTO import_findings (collection, row_key, run, ordinal, state, notes)
+    SELECT $1, id, $2, ordinal, 'repaired', string_to_array(note, '; ') FROM numbered WHERE nth = 1 AND note IS NOT NULL
 )
 INSERT INTO import_rows AS kept (collection, row_key, run, ordinal, content)
 SELECT $1, id, $2, ordinal, raw::json FROM numbered WHERE nth = 1
 ON CONFLICT (collection, row_key) DO UPDATE SET run = excluded.run, ordinal = excluded.ordinal, content = excluded.content;
 
--- references
-
--- name: import_member_rename
--- $1 collection, $2 run: another name that real files use for a member ($3): purchaser_id for user_id ($4).
-WITH renamed AS (
-    UPDATE import_rows
-       SET content = ((content::jsonb - $3::text) || jsonb_build_object($4::text, content -> $3))::json
-     WHERE collection = $1 AND run = $2 AND content ->> $3 <> '' AND coalesce(content ->> $4, '') = ''
-    RETURNING collection, row_key, run, ordinal
+-- name: import_collection_again
+-- $1 collection, $2 run: more rows of a collection that was taken already.
+WITH counted AS (
+    UPDATE import_collections SET read = read + (SELECT count(*) FROM import_incoming) WHERE collection = $1 AND run = $2
 )
-INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes)
-SELECT collection, row_key, run, ordinal, 'repaired', ARRAY[format('%s taken as %s', $3, $4)] FROM renamed
-ON CONFLICT (collection, row_key) DO UPDATE SET notes = f.notes || excluded.notes;
+INSERT INTO import_findings (collection, row_key, run, ordinal, state, notes, raw)
+SELECT $1, '#' || ordinal, $2, ordinal, 'quarantined', ARRAY[coalesce(problem, 'the file holds this collection twice; the first one was taken')], raw
+  FROM import_incoming;
+
+-- name: import_unknown_end
+-- Of collections that nobody knows every row is kept back.
+UPDATE import_collections SET quarantined = read WHERE run = $1 AND place = 0;
+
+-- references
 
 -- name: import_reference_profile
 -- $3 of $1 holds a profiles id where the id of one of her rows in $4 is meant: the row it must be is taken.
@@ -165,16 +170,17 @@ SELECT run, waiting FROM import_collections WHERE collection = $1 AND waiting > 
 -- the report
 
 -- name: import_counts
+-- Of the last run, whatever other files held before.
 SELECT collection, read, imported, repaired, unchanged, waiting, quarantined FROM import_collections
- WHERE $1::text IS NULL OR collection = $1 ORDER BY place, collection;
+ WHERE run = (SELECT max(run) FROM import_runs) AND ($1::text IS NULL OR collection = $1) ORDER BY place = 0, place, collection;
 
 -- name: import_reasons
 -- Why rows were repaired or quarantined: alike reasons (ids cut out) together, with a few examples.
 SELECT collection, state, kind, count(*), array_to_string((array_agg(row_key ORDER BY ordinal))[1:3], ', ')
   FROM (SELECT f.collection, state, row_key, ordinal,
-               regexp_replace(note, '(profiles id|user|taken as [a-z_]+s|leads to \w+) [^ ,]+', '\1 …', 'g') AS kind
+               regexp_replace(note, '(profiles id|its user|taken as [a-z]+_profiles|leads to [a-z_]+) [^ ,]+', '\1 …', 'g') AS kind
           FROM import_findings AS f JOIN import_collections AS c USING (collection, run), unnest(notes) AS note
-         WHERE $1::text IS NULL OR collection = $1) AS n
+         WHERE run = (SELECT max(run) FROM import_runs) AND ($1::text IS NULL OR collection = $1)) AS n
  GROUP BY collection, state, kind ORDER BY collection, state, count(*) DESC, kind;
 
 -- name: import_dangling
