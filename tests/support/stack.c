@@ -122,7 +122,8 @@ struct database_session *database_hold(const char *database, const char *sql)
     const char *const steps[] = {"BEGIN", sql};
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
         PGresult *result = PQexec(pg, steps[i]);
-        const bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
+        const ExecStatusType status = PQresultStatus(result);
+        const bool ok = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
         PQclear(result);
         if (!ok) fail_msg("%s: %s", steps[i], PQerrorMessage(pg));
     }
@@ -131,6 +132,12 @@ struct database_session *database_hold(const char *database, const char *sql)
 
 void database_let_go(struct database_session *session)
 {
+    PQfinish((PGconn *)session);
+}
+
+void database_keep(struct database_session *session)
+{
+    PQclear(PQexec((PGconn *)session, "COMMIT"));
     PQfinish((PGconn *)session);
 }
 

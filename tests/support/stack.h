@@ -25,6 +25,7 @@ const char *database_ask(const char *database, const char *sql_format, ...) __at
 struct database_session;
 struct database_session *database_hold(const char *database, const char *sql);
 void database_let_go(struct database_session *session);
+void database_keep(struct database_session *session); // the same, and what it changed stays
 
 // Asks until the check holds or seconds have passed; whether it held.
 bool within(int seconds, bool (*holds)(void *argument), void *argument);
