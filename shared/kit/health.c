@@ -133,7 +133,8 @@ static const char *readiness(struct app *app, struct arena *arena, int *ret_stat
 static const char *broadcast_trouble(struct app *app)
 {
     if (!broadcast_caught_up(app->broadcast)) return "Keys and revocations are still being read.";
-    if (app->server && !identity_has_key(app->identity)) return "Auth has told of no key yet that access tokens are verified with.";
+    const bool answers = app->service->routes || app->service->fallback;
+    if (answers && !identity_has_key(app->identity)) return "Auth has told of no key yet that access tokens are verified with.";
     return NULL;
 }
 

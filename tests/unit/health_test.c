@@ -12,6 +12,7 @@
 #include "eventually.h"
 #include "fetch.h"
 #include "inbox.h"
+#include "jose.h"
 #include "kit_app.h"
 #include "running.h"
 
@@ -116,6 +117,29 @@ static void not_ready_before_broadcasts_are_read(void **state)
     app->broadcast = NULL;
 }
 
+// On the first start of all, the topic of keys is read whole before auth has told its first.
+static void not_ready_before_there_is_a_key(void **state)
+{
+    (void)state;
+    static const struct route routes[] = {{"GET", "/notes", ACCESS_SIGNED_IN, "Notes"}, {0}};
+    struct jose_key *key = jose_key_generate(&err);
+    assert_non_null(key);
+    kit_app.service.routes = routes;
+    app->identity = identity_new(&(struct identity_config){.issuer = "test", .audience = "test", .cache_entries = 16, .clock = &clock_system});
+    app->broadcast = broadcast_start(app, &err); // of nothing: read at once
+    assert_true(app->identity && app->broadcast);
+    health_open(app->health, true);
+    expect("/health/readiness", 503,
+           "{\"status\":\"not_ready\",\"parts\":{\"database\":\"ok\",\"broadcast\":\"Auth has told of no key yet that access tokens are verified with.\"}}");
+    assert_true(identity_add_key(app->identity, jose_key_json(kit_app.kit.arena, key, false), &err));
+    expect("/health/readiness", 200, "{\"status\":\"ready\",\"parts\":{\"database\":\"ok\",\"broadcast\":\"ok\"}}");
+    health_open(app->health, false);
+    kit_app.service.routes = NULL;
+    identity_free(app->identity);
+    app->identity = NULL;
+    jose_key_free(key);
+}
+
 static bool never_ready(struct app *of, struct error *why)
 {
     (void)of;
@@ -191,6 +215,7 @@ int main(void)
         TEST(not_ready_while_stopping),
         TEST(database_away_is_told_and_no_death),
         TEST(not_ready_before_broadcasts_are_read),
+        TEST(not_ready_before_there_is_a_key),
         TEST(service_may_have_its_say),
         TEST(service_without_parts_is_ready),
         TEST(metrics_are_printed_for_prometheus),
