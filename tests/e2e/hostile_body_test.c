@@ -126,7 +126,8 @@ static void wrong_values_name_their_field_and_write_nothing(void **state)
                 const char *what = arena_printf(story_arena(), "%s in '%s'", values[v].name, name);
                 expect_civil(&answer, what);
                 const bool named = answer.status == 422 && names_member(&answer, arena_printf(story_arena(), "/%s", name));
-                if (values[v].taken_by == NO_JSON ? answer.status != 400 : !named) fail_msg("%s: %s was not refused: %d %s", answer.called, what, answer.status, answer.http.body);
+                const bool other_kind = answer.status == 409 && types_of(schema) == ANYTHING; // a part that is not for her is not looked into
+                if (values[v].taken_by == NO_JSON ? answer.status != 400 : !named && !other_kind) fail_msg("%s: %s was not refused: %d %s", answer.called, what, answer.status, answer.http.body);
             }
         }
     }
@@ -279,6 +280,23 @@ static json_t *all_members(void)
     return names;
 }
 
+#define NAMES_AT_ONCE 50 // an answer names a hundred at most
+
+// The row's body with some of the names beside it, from *name on, which then is the first that did not fit. NULL: none was left.
+static json_t *body_with_names(const struct target *target, json_t *names, void **name)
+{
+    json_t *body = json_loads(target->body, 0, NULL);
+    int count = 0;
+    for (; *name && count < NAMES_AT_ONCE; *name = json_object_iter_next(names, *name)) {
+        if (json_object_get(target->route->body, json_object_iter_key(*name))) continue;
+        json_object_set_new(body, json_object_iter_key(*name), json_true());
+        count++;
+    }
+    if (count) return body;
+    json_decref(body);
+    return NULL;
+}
+
 static void no_member_but_its_own_can_be_set(void **state)
 {
     (void)state;
@@ -286,18 +304,17 @@ static void no_member_but_its_own_can_be_set(void **state)
     assert_true(json_object_size(names) > 80);
     const struct database_image before = database_image_settled();
     for (size_t t = 0; t < target_count; t++) {
-        CLEANUP(json_release) json_t *body = json_loads(targets[t].body, 0, NULL);
-        json_t *value;
-        const char *name;
-        json_object_foreach(names, name, value)
-            if (!json_object_get(targets[t].route->body, name)) json_object_set_new(body, name, json_true());
-        const char *text = json_text(story_arena(), body);
-        struct answer answer = attack(&targets[t], text, strlen(text));
-        expect_civil(&answer, "every member there is");
-        expect_status(&answer, 422);
-        json_object_foreach(names, name, value) {
-            if (json_object_get(targets[t].route->body, name) || names_member(&answer, arena_printf(story_arena(), "/%s", name))) continue;
-            fail_msg("%s does not refuse '%s': %s", answer.called, name, answer.http.body);
+        for (void *next = json_object_iter(names); next;) {
+            CLEANUP(json_release) json_t *body = body_with_names(&targets[t], names, &next);
+            if (!body) break;
+            const char *text = json_text(story_arena(), body), *name;
+            struct answer answer = attack(&targets[t], text, strlen(text));
+            json_t *value;
+            expect_civil(&answer, "members of others");
+            json_object_foreach(body, name, value) {
+                if (json_object_get(targets[t].route->body, name) || names_member(&answer, arena_printf(story_arena(), "/%s", name))) continue;
+                fail_msg("%s does not refuse '%s': %d %s", answer.called, name, answer.status, answer.http.body);
+            }
         }
     }
     database_image_expect(&before);
