@@ -8,12 +8,13 @@
 
 #include "text.h"
 
-static const char *const services[] = {"auth", "profiles", "gateway"};
+static const char *const services[] = {"auth", "profiles", "payments", "gateway"};
 
 // Addresses kept for existing clients, and the documentation itself: routes that the description leaves out.
 static const char *const hidden[] = {
     "POST /auth/signup", "DELETE /auth/logout", "PUT /auth/update-profile", "POST /auth/firebase_user", "POST /auth/firebase_signup",
-    "GET /cross-entity/dashboard-data", "GET /docs", "GET /docs/{file}",
+    "GET /cross-entity/dashboard-data", "GET /docs", "GET /docs/{file}", "POST /payments/purchase", "GET /payments/my-purchases",
+    "POST /payments/stk/{secret}", "POST /payments/timeout/{secret}", "POST /payments/result/{secret}",
 };
 
 static bool is_hidden(const char *method, const char *path)
