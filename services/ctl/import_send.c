@@ -231,7 +231,7 @@ static bool ask(struct sender *sender, int taker, struct sent *rows, int count, 
     const char *service = sender->sending->collection->takers[taker];
     struct child *child = &sender->children[taker];
     struct text_buffer line = text_buffer(sender->arena);
-    text_printf(&line, "{\"collection\":\"%s\",\"rows\":[", sender->sending->collection->name);
+    text_printf(&line, "{\"collection\":\"%s\",\"halves\":true,\"rows\":[", sender->sending->collection->name);
     const char *separator = "";
     for (int i = 0; i < count; i++) {
         if (rows[i].outcome == OUTCOME_QUARANTINED) continue;
@@ -251,12 +251,11 @@ static bool ask(struct sender *sender, int taker, struct sent *rows, int count, 
     free(answer);
     const json_t *results = json_object_get(parsed, "results");
     if (json_is_array(results)) return take_answer(sender, service, results, rows, count, err);
-    const char *said = json_member_text(parsed, "error"), *cause = json_member_text(parsed, "cause");
+    const char *said = json_member_text(parsed, "error");
     *ret_too_much = said && json_is_false(json_object_get(parsed, "passes"));
     if (*ret_too_much) return error_set(err, &problem_malformed, "%s", said);
-    error_set(err, &problem_unavailable, "%s import gave no answer to a batch of %s: %s", service, sender->sending->collection->name,
-              said ? said : "see its message above, then import again.");
-    return error_cause(err, "%s", cause ? cause : "");
+    return error_set(err, &problem_unavailable, "%s import gave no answer to a batch of %s: %s", service, sender->sending->collection->name,
+                     said ? said : "see its message above, then import again.");
 }
 
 static bool take_answer(struct sender *sender, const char *service, const json_t *results, struct sent *rows, int count, struct error *err)

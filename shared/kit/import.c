@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The verb import: one batch a line in, one answer a line out. Each batch is one transaction, and
-// its answer is written after the commit, so a tool that was killed sends the batch again. Instead of
-// the results there may be an error: one that passes ends the import; any other says that something
-// of the batch cannot be taken, and the tool sends less at once.
+// its answer is written after the commit, so a tool that was killed sends the batch again. A tool that
+// sends "halves": true deals with refusals itself: an error that does not pass, answered as such, says
+// that something of the batch cannot be taken, and it sends less at once.
 #include "running.h"
 
 #include <stdlib.h>
@@ -20,11 +20,11 @@ struct batch {
     json_t *results;
 };
 
-static bool take_line(struct app *app, const char *line, size_t length, FILE *out, struct error *err);
+static bool take_line(struct app *app, const char *line, size_t length, FILE *out, bool *ret_halves, struct error *err);
 static const struct importer *importer_find(const struct service *service, const char *collection);
 static bool take(struct db *db, void *argument, struct error *err);
 static bool passes(const struct error *err);
-static void write_error(const struct error *err, FILE *out);
+static void write_error(const struct error *err, bool halves, FILE *out);
 
 int import_run(struct app *app)
 {
@@ -37,9 +37,13 @@ int import_run(struct app *app)
     int status = 0;
     for (ssize_t length; (length = getline(&line, &capacity, stdin)) > 0;) {
         struct error err = {0};
-        if (!take_line(app, line, (size_t)length, out, &err)) {
-            write_error(&err, out);
-            if (passes(&err)) status = 1;
+        bool halves = false;
+        if (!take_line(app, line, (size_t)length, out, &halves, &err)) {
+            const char *comma = err.cause[0] ? " Cause: " : "";
+            const bool is_trouble = !halves || passes(&err);
+            if (is_trouble) fprintf(stderr, "%s import: %s%s%s\n", app->service->name, err.detail, comma, err.cause);
+            if (is_trouble) status = 1;
+            write_error(&err, halves, out);
         }
         fputc('\n', out);
         fflush(out);
@@ -49,7 +53,7 @@ int import_run(struct app *app)
     return status;
 }
 
-static bool take_line(struct app *app, const char *line, size_t length, FILE *out, struct error *err)
+static bool take_line(struct app *app, const char *line, size_t length, FILE *out, bool *ret_halves, struct error *err)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_new(MEMORY_BYTES);
     CLEANUP(json_release) json_t *parsed = json_parse(line, length, err);
@@ -57,6 +61,7 @@ static bool take_line(struct app *app, const char *line, size_t length, FILE *ou
     if (!arena || !results) return error_set(err, &problem_unavailable, NULL);
     if (!parsed) return false;
     const char *collection = json_member_text(parsed, "collection");
+    *ret_halves = json_is_true(json_object_get(parsed, "halves"));
     struct batch batch = {app, importer_find(app->service, collection), json_object_get(parsed, "rows"),
                           results};
     if (!batch.importer || !json_is_array(batch.rows))
@@ -99,9 +104,9 @@ static bool passes(const struct error *err)
     return err->retry || err->problem == &problem_unavailable || err->problem == &problem_timeout;
 }
 
-static void write_error(const struct error *err, FILE *out)
+static void write_error(const struct error *err, bool halves, FILE *out)
 {
-    CLEANUP(json_release) json_t *answer =
-        json_pack("{s:s, s:s, s:b}", "error", err->detail, "cause", err->cause, "passes", passes(err));
+    CLEANUP(json_release) json_t *answer = json_pack("{s:s}", "error", err->detail);
+    if (answer && halves) json_object_set_new(answer, "passes", json_boolean(passes(err)));
     if (answer) json_dumpf(answer, out, JSON_COMPACT);
 }
