@@ -74,8 +74,9 @@ static void judge_purchase(struct judging *judging, const json_t *row, json_t *c
     judge_status(judging, row, clean);
     judge_credits(judging, row, clean);
     judge_time(judging, row, clean, "purchase_date");
-    const char *receipt = json_member_text(row, "mpesa_transaction_id");
-    if (receipt && *receipt && strlen(receipt) <= 64) json_object_set_new(clean, "receipt", json_string(receipt));
+    const char *receipt = judge_text_of(judging, row, "mpesa_transaction_id");
+    if (receipt && strlen(receipt) > 64) judge_note(judging, "mpesa_transaction_id is longer than 64 bytes, left out");
+    else if (receipt && *receipt) json_object_set_new(clean, "receipt", json_string(receipt));
 }
 
 static void judge_access(struct judging *judging, const json_t *row, json_t *clean)
@@ -95,21 +96,29 @@ static void judge_agency_payment(struct judging *judging, const json_t *row, jso
     judge_time(judging, row, clean, "payment_date");
 }
 
-#define IMPORT(name_, judge_, statement_)                                                                                       \
-    static bool name_(struct app *app, struct db *db, const json_t *rows, json_t *results, struct error *err)                   \
-    {                                                                                                                           \
-        (void)app;                                                                                                              \
-        return judge_batch(db, rows, results, judge_, &statement_, err);                                                        \
+static const struct judge_kind packages = {judge_package, &SQL_import_packages, {"name", "description", "price", "contacts_included", "is_active"}};
+static const struct judge_kind purchases = {judge_purchase, &SQL_import_purchases,
+                                            {"user_id", "package_id", "amount", "amount_paid", "status", "purchase_date", "contacts_remaining",
+                                             "expires_at", "mpesa_transaction_id"}};
+static const struct judge_kind accesses = {judge_access, &SQL_import_access, {"user_id", "target_profile_id", "accessed_at"}};
+static const struct judge_kind agency_payments = {judge_agency_payment, &SQL_import_agency_payments,
+                                                  {"agency_id", "payment_type", "amount", "status", "payment_date"}};
+
+#define IMPORT(kind_)                                                                                                     \
+    static bool import_##kind_(struct app *app, struct db *db, const json_t *rows, json_t *results, struct error *err)    \
+    {                                                                                                                     \
+        (void)app;                                                                                                        \
+        return judge_batch(db, rows, results, &kind_, err);                                                               \
     }
-IMPORT(import_packages, judge_package, SQL_import_packages)
-IMPORT(import_purchases, judge_purchase, SQL_import_purchases)
-IMPORT(import_access, judge_access, SQL_import_access)
-IMPORT(import_agency_payments, judge_agency_payment, SQL_import_agency_payments)
+IMPORT(packages)
+IMPORT(purchases)
+IMPORT(accesses)
+IMPORT(agency_payments)
 
 const struct importer payments_importers[] = {
     {"payment_packages", import_packages},
     {"user_purchases", import_purchases},
-    {"contact_access", import_access},
+    {"contact_access", import_accesses},
     {"agency_payments", import_agency_payments},
     {0},
 };

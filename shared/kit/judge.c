@@ -2,23 +2,25 @@
 #include "judge.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "clock.h"
 #include "field.h"
 #include "id.h"
 
-static void add_note(struct judging *judging, const char *format, va_list arguments)
+static void add_text(json_t *list, struct arena *arena, const char *format, va_list arguments)
 {
-    const char *text = arena_vprintf(judging->arena, format, arguments);
-    json_array_append_new(judging->notes, json_string(text ? text : "repaired or refused"));
+    const char *text = arena_vprintf(arena, format, arguments);
+    json_array_append_new(list, json_string(text ? text : "repaired or refused"));
 }
 
 void judge_note(struct judging *judging, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    add_note(judging, format, arguments);
+    add_text(judging->notes, judging->arena, format, arguments);
     va_end(arguments);
 }
 
@@ -26,9 +28,18 @@ void judge_refuse(struct judging *judging, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    add_note(judging, format, arguments);
+    add_text(judging->refusals, judging->arena, format, arguments);
     va_end(arguments);
-    judging->refused = true;
+}
+
+// What a note quotes: a few whole letters.
+static const char *quoted(struct judging *judging, const char *text)
+{
+    enum { MOST = 40 };
+    size_t length = strlen(text);
+    if (length <= MOST) return text;
+    for (length = MOST; length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80;) length--;
+    return arena_memdup(judging->arena, text, length);
 }
 
 // --- Members -------------------------------------------------------------------------------------
@@ -40,11 +51,17 @@ void judge_id(struct judging *judging, const json_t *row, json_t *clean, const c
     else judge_refuse(judging, "%s is missing or no id", member);
 }
 
-void judge_text(struct judging *judging, const json_t *row, json_t *clean, const char *member, size_t most)
+const char *judge_text_of(struct judging *judging, const json_t *row, const char *member)
 {
     const json_t *given = json_object_get(row, member);
-    const char *text = json_string_value(given) ? text_squeeze(judging->arena, json_string_value(given)) : "";
     if (given && !json_is_string(given) && !json_is_null(given)) judge_note(judging, "%s was no text, left out", member);
+    return json_string_value(given);
+}
+
+void judge_text(struct judging *judging, const json_t *row, json_t *clean, const char *member, size_t most)
+{
+    const char *given = judge_text_of(judging, row, member);
+    const char *text = given ? text_squeeze(judging->arena, given) : "";
     if (text && contact_is_inside(text)) {
         text = contact_mask(judging->arena, text);
         judge_note(judging, "%s held contact details, which were masked", member);
@@ -56,17 +73,34 @@ void judge_text(struct judging *judging, const json_t *row, json_t *clean, const
     json_object_set_new(clean, member, json_string(text ? text : ""));
 }
 
-void judge_time(struct judging *judging, const json_t *row, json_t *clean, const char *member)
+bool judge_time_of(const json_t *row, const char *member, char *out)
 {
     const char *given = json_member_text(row, member);
     int64_t time_ms;
+    if (!given || !clock_parse(given, &time_ms)) return false;
+    clock_format(time_ms, out, CLOCK_RFC3339_SIZE);
+    return true;
+}
+
+void judge_time(struct judging *judging, const json_t *row, json_t *clean, const char *member)
+{
     char text[CLOCK_RFC3339_SIZE];
-    if (!given || !clock_parse(given, &time_ms)) {
-        judge_note(judging, "%s is missing or no time, set to now", member);
-        return;
+    if (judge_time_of(row, member, text)) json_object_set_new(clean, member, json_string(text));
+    else judge_note(judging, "%s is missing or no time, set to now", member);
+}
+
+void judge_times(struct judging *judging, const json_t *row, json_t *clean)
+{
+    char created[CLOCK_RFC3339_SIZE] = "", updated[CLOCK_RFC3339_SIZE];
+    const char *given = json_member_text(row, "updated_at");
+    judge_time(judging, row, clean, "created_at");
+    (void)judge_time_of(row, "created_at", created);
+    if (judge_time_of(row, "updated_at", updated)) {
+        json_object_set_new(clean, "updated_at", json_string(updated));
+        if (strcmp(updated, created) < 0) judge_note(judging, "updated_at is before created_at, set to it"); // UTC sorts as text
+    } else if (given && *given) {
+        judge_note(judging, "updated_at is no time, set to created_at");
     }
-    clock_format(time_ms, text, sizeof text);
-    json_object_set_new(clean, member, json_string(text));
 }
 
 static const char *folded(struct arena *arena, const char *text)
@@ -98,28 +132,36 @@ static const char *meant_by(struct arena *arena, const char *text, const char *c
 void judge_choice(struct judging *judging, const json_t *row, json_t *clean, const char *member, const char *const *choices,
                   const struct spelling *spellings)
 {
-    const char *given = json_member_text(row, member);
+    const char *given = judge_text_of(judging, row, member);
     if (!given || !*given) return;
     const char *meant = meant_by(judging->arena, given, choices, spellings);
-    if (!meant) judge_note(judging, "%s '%.40s' is none of the known ones, left empty", member, given);
-    else if (strcmp(meant, given) != 0) judge_note(judging, "%s '%.40s' taken as %s", member, given, meant);
+    if (!meant) judge_note(judging, "%s '%s' is none of the known ones, left empty", member, quoted(judging, given));
+    else if (strcmp(meant, given) != 0) judge_note(judging, "%s '%s' taken as %s", member, quoted(judging, given), meant);
     if (meant) json_object_set_new(clean, member, json_string(meant));
 }
 
 void judge_flag(struct judging *judging, const json_t *row, json_t *clean, const char *member, bool fallback)
 {
     const json_t *given = json_object_get(row, member);
-    if (given && !json_is_boolean(given)) judge_note(judging, "%s is neither true nor false, taken as %s", member, fallback ? "true" : "false");
-    json_object_set_new(clean, member, json_boolean(json_is_boolean(given) ? json_is_true(given) : fallback));
+    const char *text = json_string_value(given);
+    const bool yes = (text && strcasecmp(text, "true") == 0) || (json_is_integer(given) && json_integer_value(given) == 1);
+    const bool no = (text && strcasecmp(text, "false") == 0) || (json_is_integer(given) && json_integer_value(given) == 0);
+    const bool is_boolean = json_is_boolean(given), taken = is_boolean ? json_is_true(given) : yes || (!no && fallback);
+    if (yes || no) judge_note(judging, "%s was no boolean, taken as %s", member, taken ? "true" : "false");
+    else if (given && !is_boolean && !json_is_null(given))
+        judge_note(judging, "%s is neither true nor false, taken as %s", member, taken ? "true" : "false");
+    json_object_set_new(clean, member, json_boolean(taken));
 }
 
 bool judge_number(const json_t *value, double *ret)
 {
-    int64_t whole;
+    const char *text = json_string_value(value);
+    char *end = NULL;
     if (json_is_number(value)) *ret = json_number_value(value);
-    else if (json_is_string(value) && text_to_int64(json_string_value(value), &whole)) *ret = (double)whole;
-    else return false;
-    return true;
+    if (!text) return json_is_number(value);
+    if (!*text || strspn(text, "0123456789.") != strlen(text)) return false; // no sign, exponent or name of one
+    *ret = strtod(text, &end);
+    return *end == '\0';
 }
 
 bool judge_money(struct judging *judging, const json_t *row, json_t *clean, const char *member, int64_t least, int64_t most, bool must)
@@ -144,18 +186,35 @@ bool judge_money(struct judging *judging, const json_t *row, json_t *clean, cons
 
 // --- Batches -------------------------------------------------------------------------------------
 
-static bool judge_one(struct arena *arena, const json_t *row, judge_row judge, json_t *cleaned, json_t *results)
+static void note_unknown(struct judging *judging, const json_t *row, const struct judge_kind *kind)
 {
-    struct judging judging = {.arena = arena, .notes = json_array()};
-    CLEANUP(json_release) json_t *clean = json_object();
+    static const char *const common[] = {"id", "created_at", "updated_at"};
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)row, name, value) { // the macro wants a mutable object, and does not change it
+        bool known = json_is_null(value);
+        for (size_t i = 0; !known && i < COUNT_OF(common); i++) known = strcmp(common[i], name) == 0;
+        for (size_t i = 0; !known && i < COUNT_OF(kind->members) && kind->members[i]; i++) known = strcmp(kind->members[i], name) == 0;
+        if (!known) judge_note(judging, "%s is no known member, left out", quoted(judging, name));
+    }
+}
+
+static bool judge_one(struct arena *arena, const json_t *row, size_t place, const struct judge_kind *kind, json_t *cleaned, json_t *results)
+{
+    CLEANUP(json_release) json_t *notes = json_array(), *refusals = json_array();
+    CLEANUP(json_release) json_t *clean = json_pack("{s:i}", "place", (int)place);
+    struct judging judging = {.arena = arena, .notes = notes, .refusals = refusals};
     judge_id(&judging, row, clean, "id");
-    judge(&judging, row, clean);
-    json_t *result = json_pack("{s:s*, s:s, s:o}", "id", json_member_text(row, "id"), "outcome", judging.refused ? "quarantined" : "", "notes", judging.notes);
-    if (!judging.refused) json_array_append(cleaned, clean);
+    kind->judge(&judging, row, clean);
+    note_unknown(&judging, row, kind);
+    const bool refused = json_array_size(refusals) > 0;
+    json_t *result = json_pack("{s:s*, s:s, s:O}", "id", json_member_text(row, "id"), "outcome", refused ? "quarantined" : "", "notes",
+                               refused ? refusals : notes);
+    if (!refused) json_array_append(cleaned, clean);
     return json_array_append_new(results, result) == 0;
 }
 
-// The database's word on each row that was sent. A row that it refused says why.
+// The database's word on each row that was sent. A row that it refused says why; false where it has none for a row.
 static bool settle(const struct db_rows *outcomes, json_t *results)
 {
     CLEANUP(json_release) json_t *by_id = json_object();
@@ -168,23 +227,27 @@ static bool settle(const struct db_rows *outcomes, json_t *results)
         json_t *notes = json_object_get(result, "notes");
         if (!said) return false;
         const bool imported = strcmp(said, "imported") == 0, unchanged = strcmp(said, "unchanged") == 0;
-        if (!imported && !unchanged) json_array_append_new(notes, json_string(said));
-        if (unchanged) json_array_clear(notes); // told when it was imported
+        if (!imported && !unchanged) {
+            json_array_clear(notes);
+            json_array_append_new(notes, json_string(said));
+        }
         json_object_set_new(result, "outcome", json_string(unchanged ? "unchanged" : !imported ? "quarantined" : json_array_size(notes) ? "repaired" : "imported"));
     }
     return true;
 }
 
-bool judge_batch(struct db *db, const json_t *rows, json_t *results, judge_row judge, const struct sql *insert, struct error *err)
+bool judge_batch(struct db *db, const json_t *rows, json_t *results, const struct judge_kind *kind, struct error *err)
 {
     CLEANUP(json_release) json_t *cleaned = json_array();
     size_t place;
     json_t *row;
     json_array_foreach((json_t *)(uintptr_t)rows, place, row) { // the macro wants a mutable array, and does not change it
-        if (!judge_one(db->arena, row, judge, cleaned, results)) return error_set(err, &problem_unavailable, "No memory.");
+        if (!judge_one(db->arena, row, place, kind, cleaned, results)) return error_set(err, &problem_unavailable, "No memory.");
     }
     struct db_rows outcomes;
     if (json_array_size(cleaned) == 0) return true;
-    if (!db_rows(db, insert, DB_IN(DB_TEXT(json_text(db->arena, cleaned))), &outcomes, err)) return false;
-    return settle(&outcomes, results) || error_set(err, &problem_internal, "The import lost count of its rows.");
+    if (!db_rows(db, kind->insert, DB_IN(DB_TEXT(json_text(db->arena, cleaned))), &outcomes, err)) return false;
+    if (settle(&outcomes, results)) return true;
+    err->retry = true; // the end of an import that was killed wrote one of them just now
+    return error_set(err, &problem_conflict, "Somebody else writes these rows.");
 }

@@ -8,7 +8,8 @@
 //       judge_text(judging, row, clean, "company_name", 200);
 //       judge_time(judging, row, clean, "created_at");
 //   }
-//   … return judge_batch(db, rows, results, judge_employer, &SQL_import_employers, err);
+//   static const struct judge_kind employers = {judge_employer, &SQL_import_employers, {"profile_id", "company_name"}};
+//   … return judge_batch(db, rows, results, &employers, err);
 #pragma once
 
 #include "db.h"
@@ -16,8 +17,8 @@
 
 struct judging {
     struct arena *arena;
-    json_t *notes;
-    bool refused;         // the row is quarantined; the last note says why
+    json_t *notes;        // what was repaired
+    json_t *refusals;     // why the row is quarantined; empty when it is not
 };
 
 // Another spelling that real files use for one of the choices.
@@ -31,22 +32,34 @@ void judge_refuse(struct judging *judging, const char *format, ...) PRINTF_LIKE(
 
 // An id, or the row is refused.
 void judge_id(struct judging *judging, const json_t *row, json_t *clean, const char *member);
+// A text member, or NULL; what stands there and is no text is said to be left out.
+const char *judge_text_of(struct judging *judging, const json_t *row, const char *member);
 // Free text: blanks folded, contact details masked, left out where longer than most bytes. "" where there is none.
 void judge_text(struct judging *judging, const json_t *row, json_t *clean, const char *member, size_t most);
 // RFC 3339 in UTC; noted and left out where it is missing or no time: the statement takes now.
 void judge_time(struct judging *judging, const json_t *row, json_t *clean, const char *member);
+// created_at, and updated_at where it is a time; the statement takes the later one for the second.
+void judge_times(struct judging *judging, const json_t *row, json_t *clean);
+// A time of the row as our tables take it; false where there is none.
+bool judge_time_of(const json_t *row, const char *member, char *out);
 // One of choices (NULL-terminated), by whatever spelling; left out where it is none. spellings end with {0}; may be NULL.
 void judge_choice(struct judging *judging, const json_t *row, json_t *clean, const char *member, const char *const *choices,
                   const struct spelling *spellings);
-// true, or false where the row says so; anything else is noted and taken as fallback.
+// true, or false where the row says so, also as text or as 1 and 0; anything else is noted and taken as fallback.
 void judge_flag(struct judging *judging, const json_t *row, json_t *clean, const char *member, bool fallback);
 // KES as cents. Where there is none, or none between least and most cents: false, and the row is refused if it must have one.
 bool judge_money(struct judging *judging, const json_t *row, json_t *clean, const char *member, int64_t least, int64_t most, bool must);
-// A number, also where it came as text; false when there is none.
+// A number, also where it came as text, with its cents; false when there is none.
 bool judge_number(const json_t *value, double *ret);
 
-typedef void (*judge_row)(struct judging *judging, const json_t *row, json_t *clean);
+// A collection: how a row is judged and written, and the members it may have beside id, created_at and updated_at.
+struct judge_kind {
+    void (*judge)(struct judging *judging, const json_t *row, json_t *clean);
+    const struct sql *insert;
+    const char *members[16];
+};
 
-// Judges all rows and writes the good ones by `insert`, which takes them as one JSON array and answers (id, what became of it):
-// 'imported', 'unchanged', or why not. Fills results as importers must.
-MUST_USE bool judge_batch(struct db *db, const json_t *rows, json_t *results, judge_row judge, const struct sql *insert, struct error *err);
+// Judges all rows and writes the good ones by the kind's statement, which takes them as one JSON array and answers (id, what
+// became of it): 'imported', 'unchanged', or why not; NULL where somebody else writes the row at this moment: the batch then runs
+// again. Each has its `place` in the batch, for statements that take the first of two. Fills results as importers must.
+MUST_USE bool judge_batch(struct db *db, const json_t *rows, json_t *results, const struct judge_kind *kind, struct error *err);

@@ -44,8 +44,8 @@ static void every_row_is_accounted_for(void **state)
         // read, imported, repaired, unchanged, waiting, quarantined
         {"profiles", "18 10 7 0 0 8"}, {"employer_profiles", "6 1 1 0 0 5"}, {"housegirl_profiles", "9 6 5 0 0 3"},
         {"agency_profiles", "2 1 0 0 0 1"}, {"photos", "3 1 0 0 0 2"}, {"agencies", "3 0 0 0 2 1"}, {"agency_workers", "7 0 1 0 3 4"},
-        {"agency_clients", "4 0 1 0 3 1"}, {"agency_subscriptions", "2 0 0 0 1 1"}, {"payment_packages", "2 0 0 0 2 0"},
-        {"user_purchases", "4 0 1 0 2 2"}, {"contact_access", "3 0 2 0 2 1"}, {"reviews", "2 0 0 0 0 2"},
+        {"agency_clients", "4 0 1 0 3 1"}, {"agency_subscriptions", "2 0 0 0 1 1"}, {"payment_packages", "2 2 2 0 0 0"},
+        {"user_purchases", "4 2 2 0 0 2"}, {"contact_access", "3 2 2 0 0 1"}, {"reviews", "2 0 0 0 0 2"},
     };
     for (size_t i = 0; i < COUNT_OF(lines); i++) expect_report(report, lines[i].collection, lines[i].counts);
     assert_null(strstr(report, "agency_payments")); // not in the file
@@ -270,17 +270,18 @@ static const char *everything_of(const char *of)
 {
     static const struct { const char *database, *table; } tables[] = {
         {"dc_auth", "users"}, {"dc_profiles", "profiles"}, {"dc_profiles", "employer_profiles"}, {"dc_profiles", "housegirl_profiles"},
-        {"dc_profiles", "agency_profiles"}, {"dc_profiles", "photos"},
+        {"dc_profiles", "agency_profiles"}, {"dc_profiles", "photos"}, {"dc_payments", "payment_packages"}, {"dc_payments", "user_purchases"},
+        {"dc_payments", "contact_access"},
     };
+    static const char *const databases[] = {"dc_auth", "dc_profiles", "dc_payments"};
     assert_true(within(15, names_have_come, (void *)(uintptr_t)of));
     const char *all = "";
     for (size_t i = 0; i < COUNT_OF(tables); i++)
         all = arena_printf(story_arena(), "%s %s", all, database_ask(tables[i].database, "SELECT count(*) || ':' || md5(string_agg(t::text, '|' ORDER BY id)) "
                                                                      "FROM %s AS t WHERE id LIKE '%s\\_%%'", tables[i].table, of));
-    for (int i = 0; i < 2; i++)
-        all = arena_printf(story_arena(), "%s %s events", all,
-                           database_ask(i ? "dc_auth" : "dc_profiles", "SELECT count(*) FROM outbox WHERE key LIKE '%s\\_%%'", of));
-    return all;
+    for (size_t i = 0; i < COUNT_OF(databases); i++)
+        all = arena_printf(story_arena(), "%s %s events", all, database_ask(databases[i], "SELECT count(*) FROM outbox WHERE key LIKE '%s\\_%%'", of));
+    return arena_printf(story_arena(), "%s %s credits", all, database_ask("dc_payments", "SELECT count(*) FROM ledger_entries WHERE reference LIKE '%s\\_%%'", of));
 }
 
 static void a_second_run_changes_nothing(void **state)
@@ -292,7 +293,8 @@ static void a_second_run_changes_nothing(void **state)
     assert_string_equal(everything_of(mine), before);
     static const struct { const char *collection, *counts; } lines[] = {
         {"profiles", "18 0 7 10 0 8"}, {"employer_profiles", "6 0 1 1 0 5"}, {"housegirl_profiles", "9 0 5 6 0 3"}, {"agency_profiles", "2 0 0 1 0 1"},
-        {"photos", "3 0 0 1 0 2"}, {"agencies", "3 0 0 0 2 1"}, {"agency_workers", "7 0 1 0 3 4"}, {"contact_access", "3 0 2 0 2 1"},
+        {"photos", "3 0 0 1 0 2"}, {"agencies", "3 0 0 0 2 1"}, {"agency_workers", "7 0 1 0 3 4"}, {"payment_packages", "2 0 2 2 0 0"},
+        {"user_purchases", "4 0 2 2 0 2"}, {"contact_access", "3 0 2 2 0 1"},
     };
     for (size_t i = 0; i < COUNT_OF(lines); i++) expect_report(again, lines[i].collection, lines[i].counts);
 }
