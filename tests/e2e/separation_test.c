@@ -10,7 +10,8 @@
 static const struct owner {
     const char *role, *url_setting; // role and database have the same name
 } owners[] = {
-    {"dc_auth", "DATABASE_URL_AUTH"}, {"dc_profiles", "DATABASE_URL_PROFILES"}, {"dc_import", "DATABASE_URL_IMPORT"},
+    {"dc_auth", "DATABASE_URL_AUTH"}, {"dc_profiles", "DATABASE_URL_PROFILES"}, {"dc_payments", "DATABASE_URL_PAYMENTS"},
+    {"dc_import", "DATABASE_URL_IMPORT"},
 };
 
 // One owner's credentials, another database.
@@ -86,12 +87,12 @@ static void the_public_may_connect_to_nothing(void **state)
 static void no_table_of_one_is_with_another(void **state)
 {
     (void)state;
-    static const struct { const char *table, *database; } tables[] = {{"users", "dc_auth"}, {"contacts", "dc_profiles"}};
+    static const struct { const char *table, *database; } tables[] = {{"users", "dc_auth"}, {"contacts", "dc_profiles"}, {"ledger_entries", "dc_payments"}};
     for (size_t t = 0; t < COUNT_OF(tables); t++)
         for (size_t i = 0; i < COUNT_OF(owners); i++)
             assert_string_equal(database_ask(owners[i].role, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename = '%s'", tables[t].table),
                                 strcmp(owners[i].role, tables[t].database) == 0 ? "1" : "0");
-    static const char *const programs[] = {"auth", "profiles", "gateway"};
+    static const char *const programs[] = {"auth", "profiles", "payments", "gateway"};
     for (size_t i = 0; i < COUNT_OF(programs); i++) { // and no service is told of another's database
         const char *output;
         run(&output, "grep -o 'dc_[a-z]*:' %s/%s.env | sort -u | tr -d '\\n'", setting("RUN_DIR"), programs[i]);
