@@ -37,8 +37,8 @@ fetch_borrowed() {
     rm -rf "$BORROWED" "$BORROWED.part"
     mkdir -p "$BORROWED.part"
     into=$(cd "$BORROWED.part" && pwd)
-    mvn -q -B -f docker/kafka/pom.xml package -Dinto="$into" </dev/null
-    mv "$into"/webjar/META-INF/resources/webjars/swagger-ui/* "$into/swagger-ui"
+    mvn -q -B -f docker/kafka/pom.xml package -Dinto="$into" </dev/null || return 1
+    mv "$into"/webjar/META-INF/resources/webjars/swagger-ui/* "$into/swagger-ui" || return 1
     rm -rf "$into/webjar" "$into/target"
     cp docker/kafka/pom.xml "$into/pom.xml"
     mv "$into" "$BORROWED"
