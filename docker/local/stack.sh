@@ -119,7 +119,7 @@ parts_up() {
 migrate() {
     local service
     for service in $OWNERS; do
-        service_verb "$service" migrate
+        service_verb "$service" migrate || return 1
     done
 }
 
