@@ -53,7 +53,8 @@ database_url() { # OWNER
     echo "postgresql://dc_$1:$(cat "$RUN_DIR/secrets/database_$1")@$DATABASE_SERVER/dc_$1"
 }
 
-# One file for people and tools (dcctl reads it), one for each service. An existing server is used where the caller named it.
+# One file for people and tools (dcctl reads it), one for each service. An existing server is used where the caller named it. They
+# are written beside the old ones, which settings_take puts in their place.
 write_environment() {
     : "${KAFKA_BROKERS:=127.0.0.1:$KAFKA_PORT}"
     if [ -n "${DATABASE_URL:-}" ]; then
@@ -64,13 +65,30 @@ write_environment() {
     fi
     (
         umask 077
-        environment_for_people >"$RUN_DIR/env"
+        environment_for_people >"$RUN_DIR/env.new"
         local service
         for service in $SERVICES; do
-            { environment_shared "$service" && "environment_$service" && settings_given "$service"; } >"$RUN_DIR/$service.env"
+            { environment_shared "$service" && "environment_$service" && settings_given "$service"; } >"$RUN_DIR/$service.env.new"
         done
-        environment_daraja >"$RUN_DIR/daraja.env"
+        environment_daraja >"$RUN_DIR/daraja.env.new"
     )
+}
+
+settings_check() {
+    local service
+    for service in $SERVICES; do
+        (set -a && . "$RUN_DIR/$service.env.new" && exec "$BUILD/bin/$service" settings) || return 1
+    done
+}
+
+# The files that were written become those in force. A part that runs with others is stopped, to start with them.
+settings_take() {
+    local part
+    for part in daraja $SERVICES; do
+        cmp -s "$RUN_DIR/$part.env.new" "$RUN_DIR/$part.env" || ! running "$part" || control stop "$part"
+        mv "$RUN_DIR/$part.env.new" "$RUN_DIR/$part.env" || return 1
+    done
+    mv "$RUN_DIR/env.new" "$RUN_DIR/env"
 }
 
 environment_for_people() {

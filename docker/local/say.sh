@@ -3,16 +3,17 @@ bold=$(tput bold 2>/dev/null || true) plain=$(tput sgr0 2>/dev/null || true)
 
 # step NAME COMMAND…: runs it, prints one line with its seconds; on failure the end of its output.
 step() {
-    local name=$1 log started ended
+    local name=$1 log before started ended
     shift
     log=$RUN_DIR/log/setup.log
     mkdir -p "$RUN_DIR/log"
+    touch "$log" && before=$(wc -c <"$log")
     started=$(date +%s%N)
     printf '  %-34s' "$name"
     echo "== $name" >>"$log"
     if ! "$@" >>"$log" 2>&1; then
         echo "failed"
-        sed -n "/^== $name\$/,\$p" "$log" | tail -n 25 | sed 's/^/      /' >&2
+        tail -c "+$((before + 1))" "$log" | tail -n 25 | sed 's/^/      /' >&2
         refuse "'$name' failed. The whole output is in $log."
     fi
     ended=$(date +%s%N)

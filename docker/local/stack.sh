@@ -50,6 +50,8 @@ start() {
     choose_ports
     make_secrets
     write_environment
+    step "settings" settings_check
+    step "settings in force" settings_take
     servers_up
     services_up
     [ -n "${SKIP_DEMO:-}" ] || [ -e "$RUN_DIR/demo-loaded" ] || step "demo data" docker/local/demo.sh load
@@ -60,13 +62,12 @@ start() {
 
 # The port asked for, else that of the last start, else 8080. PORT=0: any free one.
 choose_port() {
-    if [ -z "${PORT:-}" ]; then
-        PORT=$(sed -n 's/^PORT=//p' "$RUN_DIR/env" 2>/dev/null || true)
-        PORT=${PORT:-8080}
-    fi
+    local last
+    last=$(sed -n 's/^PORT=//p' "$RUN_DIR/env" 2>/dev/null || true)
+    [ -n "${PORT:-}" ] || PORT=${last:-8080}
     command -v python3 >/dev/null || return 0 # the first start on a bare machine: nothing runs here yet
     [ "$PORT" != 0 ] || PORT=$(free_ports 1)
-    running gateway || port_is_free "$PORT" ||
+    { [ "$PORT" = "$last" ] && running gateway; } || port_is_free "$PORT" ||
         refuse "port $PORT is taken by another program. Stop it, or choose another: make start PORT=$((PORT + 1))."
 }
 
