@@ -56,6 +56,11 @@ $([ -z "${4:-}" ] || echo "user=$4")
 CONF
 }
 
+# orphans: the processes that a supervisor of ours has started; it tells each where it listens, and they their children.
+orphans() {
+    grep -ls "SUPERVISOR_SERVER_URL=unix://$SOCKET" /proc/[0-9]*/environ 2>/dev/null | tr -dc '0-9\n' || true
+}
+
 # The data directory belongs to whoever runs PostgreSQL, which refuses root: then Debian's postgres user does. Where that
 # user cannot reach the clone (a home of mode 700), the data stand in /var/lib and `make reset` knows. A cluster is made
 # beside its place and moved there whole, so that a start that was cut off leaves no half of one.

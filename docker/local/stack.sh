@@ -42,6 +42,7 @@ start() {
     began=$(date +%s)
     exec 9>"$RUN_DIR/lock"
     flock -n 9 || refuse "another 'make start' or 'make run' works in $RUN_DIR; wait for it, or use another RUN_DIR."
+    no_orphans
     choose_port
     enough_disk
     docker/local/install.sh 9>&-
@@ -69,6 +70,11 @@ choose_port() {
     [ "$PORT" != 0 ] || PORT=$(free_ports 1)
     { [ "$PORT" = "$last" ] && running gateway; } || port_is_free "$PORT" ||
         refuse "port $PORT is taken by another program. Stop it, or choose another: make start PORT=$((PORT + 1))."
+}
+
+no_orphans() {
+    control pid >/dev/null 2>&1 || [ -z "$(orphans)" ] ||
+        refuse "parts of an earlier start still run ($(echo $(orphans))), but their process manager is gone. End them first: make stop."
 }
 
 enough_disk() {
@@ -152,7 +158,7 @@ running() { control status "$1" 2>/dev/null | grep -q RUNNING; }
 
 stop() {
     if ! control pid >/dev/null 2>&1; then
-        echo "not running"
+        stop_orphans
         return 0
     fi
     # callers first, then those they call, the servers last: nothing is asked of what is gone
@@ -163,8 +169,24 @@ stop() {
 }
 supervisor_gone() { ! control pid >/dev/null 2>&1; }
 
+# What is left of a start whose process manager was killed.
+stop_orphans() {
+    local pids
+    pids=$(orphans)
+    [ -n "$pids" ] || { echo "not running" && return 0; }
+    echo "ending what the process manager left behind: $(echo $pids)"
+    # shellcheck disable=SC2086 # a list of numbers
+    kill -INT $pids 2>/dev/null || true # PostgreSQL waits for its clients after TERM
+    wait_for 20 orphans_gone || refuse "$(echo $(orphans)) do not end. End them yourself: kill -9 $(echo $(orphans))"
+}
+orphans_gone() { [ -z "$(orphans)" ]; }
+
 status() {
-    control status || { [ $? -lt 4 ] || { echo "not running: 'make start' starts it." && return 3; }; }
+    if ! control pid >/dev/null 2>&1; then
+        [ -z "$(orphans)" ] || { echo "the process manager is gone, but parts of it still run: 'make stop' ends them." && return 3; }
+        echo "not running: 'make start' starts it." && return 3
+    fi
+    control status || [ $? -lt 4 ] # 3: some do not run, as it has just said
     sed -n 's/^GATEWAY_URL=/gateway at /p' "$RUN_DIR/env"
 }
 
