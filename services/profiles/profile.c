@@ -7,10 +7,11 @@
 // The part given in the body, which must be that of the profile's type.
 static bool part_given(const struct profile_input *input, enum user_type type, const json_t **ret, struct error *err)
 {
-    const struct { enum user_type type; const json_t *part; } all[] = {
-        {USER_EMPLOYER, input->employer}, {USER_HOUSEGIRL, input->housegirl}, {USER_AGENCY, input->agency}};
+    const struct { enum user_type type; const char *pointer; const json_t *part; } all[] = {
+        {USER_EMPLOYER, "/employer", input->employer}, {USER_HOUSEGIRL, "/housegirl", input->housegirl}, {USER_AGENCY, "/agency", input->agency}};
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         if (!all[i].part) continue;
+        if (!json_is_object(all[i].part)) return error_violation(err, all[i].pointer, "must be an object");
         if (all[i].type != type)
             return error_set(err, &problem_wrong_type, "A profile of type %s has no part '%s'.", user_type_name(type), user_type_name(all[i].type));
         *ret = all[i].part;
@@ -23,7 +24,6 @@ static bool merge_part(struct request *rq, const struct part *part, const char *
 {
     void *input = arena_alloc(rq->arena, part->fields->size);
     const char *id = NULL, *json = NULL;
-    if (!json_is_object(given)) return error_violation(err, "", "must be an object");
     if (!input) return error_set(err, &problem_unavailable, NULL);
     if (!field_decode(part->fields, given, must_be_new ? FIELD_WHOLE : FIELD_PARTIAL, input, rq->arena, err)) return false;
     enum db_found found = db_row(&rq->db, &SQL_part_of_profile, DB_IN(DB_TEXT(profile_id)), DB_OUT(DB_GET_TEXT(&id)), err);
