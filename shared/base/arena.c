@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "arena.h"
 
+#include <sanitizer/asan_interface.h> // its macros are empty in other builds
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,17 @@
 
 #define BLOCK_BYTES ((size_t)16 * 1024)
 #define ALIGNMENT _Alignof(max_align_t)
+// Under the address sanitizer no piece touches the next, and what is not handed out may not be touched.
+#ifdef __has_feature
+#define HAS_FEATURE(name) __has_feature(name)
+#else
+#define HAS_FEATURE(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
+#define GAP_BYTES ALIGNMENT
+#else
+#define GAP_BYTES 0
+#endif
 
 struct block {
     struct block *next;
@@ -56,7 +68,9 @@ void arena_reset(struct arena *arena)
         arena->blocks = NULL;
     }
     if (arena->blocks) {
+        ASAN_UNPOISON_MEMORY_REGION(arena->blocks->bytes, arena->blocks->used);
         memset(arena->blocks->bytes, 0, arena->blocks->used);
+        ASAN_POISON_MEMORY_REGION(arena->blocks->bytes, arena->blocks->used);
         arena->blocks->used = 0;
     }
     arena->total_bytes = arena->blocks ? arena->blocks->size : 0;
@@ -82,12 +96,13 @@ void *arena_alloc(struct arena *arena, size_t size)
         arena->failed = true;
         return NULL;
     }
-    size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    const size_t taken = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + GAP_BYTES;
     struct block *block = arena->blocks;
-    if (!block || block->size - block->used < size) block = block_new(arena, size);
+    if (!block || block->size - block->used < taken) block = block_new(arena, taken);
     if (!block) return NULL;
     void *memory = block->bytes + block->used;
-    block->used += size;
+    block->used += taken;
+    ASAN_UNPOISON_MEMORY_REGION(memory, size);
     return memory;
 }
 
@@ -100,6 +115,7 @@ static struct block *block_new(struct arena *arena, size_t size)
         arena->failed = true;
         return NULL;
     }
+    ASAN_POISON_MEMORY_REGION(block->bytes, bytes);
     block->size = bytes;
     block->next = arena->blocks;
     arena->blocks = block;
