@@ -39,7 +39,7 @@ char *arena_strdup(struct arena *arena, const char *string);
 char *arena_memdup(struct arena *arena, const void *bytes, size_t length);
 
 char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
-char *arena_vprintf(struct arena *arena, const char *format, va_list arguments);
+char *arena_vprintf(struct arena *arena, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
 
 // Calls release(handle) when the arena is freed or reset. On failure releases at once and
 // returns false: the handle is never leaked.

@@ -3,6 +3,7 @@
 #include "jose.h"
 
 #include <cjose/cjose.h>
+#include <ctype.h>
 #include <string.h>
 
 #include "crypto.h"
@@ -273,8 +274,8 @@ static cjose_jwk_t *secret_key(const char *secret_hex)
         return NULL;
     }
     for (size_t i = 0; i < SECRET_HEX_LENGTH; i++) {
-        const char *digit = strchr(digits, secret_hex[i] | 32);
-        if (digit == NULL || (secret_hex[i] | 32) == 0) {
+        const char *digit = strchr(digits, tolower((unsigned char)secret_hex[i]));
+        if (digit == NULL) {
             return NULL;
         }
         bytes[i / 2] = (uint8_t)(bytes[i / 2] << 4 | (digit - digits));

@@ -10,6 +10,7 @@
 #include "field.h"
 #include "id.h"
 
+PRINTF_LIKE(3, 0)
 static void add_text(json_t *list, struct arena *arena, const char *format, va_list arguments)
 {
     const char *text = arena_vprintf(arena, format, arguments);
