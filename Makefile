@@ -2,11 +2,12 @@
 #: make run        everything on this machine, in the foreground; Ctrl-C stops it
 #: make start      the same in the background; make stop | status | logs | reset
 #: make test       every test on a stack of its own (ONLY=unit/field runs what the word matches)
+#: make fuzz       every fuzz target for a minute (ONLY=contact SECONDS=600)
 #: make bench      figures beside the limits of this machine (ONLY=reads one part)
 #: make schemas    prints schemas/ from the code; refuses what would break consumers of released events
 #: make schemas-release   releases new events and members (schemas/released/)
 #: make lint       cppcheck and clang-tidy
-#: make all        builds into build/bin (SANITIZE=address|thread BUILD=dir for other kinds)
+#: make all        builds into build/bin (SANITIZE=address|thread|fuzzer BUILD=dir for other kinds)
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -27,6 +28,10 @@ ifeq ($(SANITIZE),address)
   MODE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 else ifeq ($(SANITIZE),thread)
   MODE := -O1 -fsanitize=thread -fno-omit-frame-pointer
+else ifeq ($(SANITIZE),fuzzer)
+  CC   := clang
+  WARNINGS += -Wno-unused-variable # what only a CLEANUP uses; gcc knows
+  MODE := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 else
   MODE := -O2 -D_FORTIFY_SOURCE=2
 endif
@@ -122,9 +127,23 @@ endef
 $(BUILD)/obj/tests/support/daraja.o: TEST_INCLUDES = -Idocker/local/daraja
 TESTS := $(patsubst %.c,%,$(wildcard tests/*/*_test.c))
 # generated headers first
-$(SUPPORT) $(patsubst %,$(BUILD)/obj/%.o,$(TESTS)): | $(BUILD)/gen/kit/kit_sql.c $(foreach s,$(SERVICES),$(if $(wildcard services/$(s)/sql/*.sql),$(BUILD)/gen/$(s)/$(s)_sql.c))
+$(SUPPORT) $(call objects,$(wildcard tests/fuzz/*.c)) $(patsubst %,$(BUILD)/obj/%.o,$(TESTS)): | $(BUILD)/gen/kit/kit_sql.c $(foreach s,$(SERVICES),$(if $(wildcard services/$(s)/sql/*.sql),$(BUILD)/gen/$(s)/$(s)_sql.c))
 $(foreach t,$(TESTS),$(eval $(call test_rules,$(t))))
-tests-all: $(addprefix $(BUILD)/,$(TESTS))
+tests-all: $(addprefix $(BUILD)/,$(TESTS)) fuzz-all
+
+# --- Fuzz targets: tests/fuzz/*_fuzz.c, linked with the archives of all services. The kind `fuzzer` drives them by libFuzzer;
+# in every other kind they replay the files they are given (make test feeds them the seeds).
+FUZZ := $(patsubst %.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_SHARED := $(call objects,$(filter-out %_fuzz.c %/replay.c,$(wildcard tests/fuzz/*.c)))
+FUZZ_MAIN := $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer,$(BUILD)/obj/tests/fuzz/replay.o)
+FUZZ_OF := $(filter %.o,$(FUZZ_MAIN)) $(FUZZ_SHARED) $(patsubst %,$(BUILD)/lib/lib%.a,$(SERVICES)) $(SHARED)
+define fuzz_rules
+$(BUILD)/obj/$(1).o: TEST_INCLUDES = $(call service_includes,$(1))
+$(BUILD)/$(1): $(BUILD)/obj/$(1).o $(FUZZ_OF)
+	@mkdir -p $$(@D) && echo "  link  $$@" && $$(CC) $$(LDFLAGS) $(filter -%,$(FUZZ_MAIN)) $$^ $$(LIBS) -o $$@
+endef
+$(foreach f,$(FUZZ),$(eval $(call fuzz_rules,$(f))))
+fuzz-all: $(addprefix $(BUILD)/,$(FUZZ))
 
 # --- Figures: tests/bench/*.c, each with a main of its own but bench.c -------------------------------
 BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c)))
@@ -136,6 +155,8 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/bench/be
 STACK := BUILD=$(BUILD) docker/local/stack.sh
 run start stop status logs reset: ; @$(STACK) $@
 test: ; @tests/run.sh $(ONLY)
+SECONDS ?= 60
+fuzz: ; @tests/fuzz/run.sh $(SECONDS) $(ONLY)
 
 # Documents printed by the code; schemas-check fails when the committed ones differ. schemas/released/ holds the events as
 # they were released: what would break their consumers is refused (exit status 3 of dcctl: something is only new).
@@ -164,5 +185,5 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.PHONY: all libs tests-all run start stop status logs reset test schemas schemas-release schemas-check lint lint-cppcheck lint-tidy bench clean help
+.PHONY: all libs tests-all fuzz-all run start stop status logs reset test fuzz schemas schemas-release schemas-check lint lint-cppcheck lint-tidy bench clean help
 .SECONDARY:

@@ -17,6 +17,10 @@ main() {
     case $only in
         '') checks ;;
     esac
+    replays "$only"
+    case $only in
+        fuzz*) report; return ;; # needs no stack
+    esac
     docker/local/stack.sh reset >/dev/null 2>&1
     docker/local/stack.sh start || exit 1
     set -a && . "$RUN_DIR/env" && set +a
@@ -39,7 +43,22 @@ checks() {
     run_check "schemas are what the code prints" make --no-print-directory BUILD="$BUILD" schemas-check
     run_check "event schemas and asyncapi.json keep to their standards" "$BORROWED/python/bin/python" tests/support/schemas.py documents
     run_check "static analysis is clean" make --no-print-directory lint
-    run_check "shell scripts parse" bash -n docker/local/*.sh tests/run.sh
+    run_check "shell scripts parse" shell_scripts_parse
+}
+
+shell_scripts_parse() {
+    local script
+    for script in docker/*.sh docker/local/*.sh tests/*.sh tests/*/*.sh; do bash -n "$script" || return 1; done
+}
+
+# The seeds of the fuzz targets: hand-made ones, and whatever once broke something.
+replays() { # WORD
+    local target
+    for target in tests/fuzz/*_fuzz.c; do
+        target=$(basename "$target" _fuzz.c)
+        [[ fuzz/$target == *"$1"* ]] || continue
+        run_check "fuzz/$target takes its $(ls "tests/fuzz/seeds/$target" | wc -l) seeds" "$BUILD/tests/fuzz/${target}_fuzz" "tests/fuzz/seeds/$target"
+    done
 }
 
 # run_program TEST: a cmocka program; its own closing lines are counted.
