@@ -15,7 +15,7 @@
 // after a spelled-out "at" a full stop counts only inside a word: "good at cooking. Dot" is a sentence
 #define DOT_TIGHT "(?:\\.|\\s*[\\[({]\\s*dot\\s*[\\])}]\\s*|\\s+dot\\s+)"
 #define EMAIL_PATTERN                                                                              \
-    "(?:[a-z0-9._%+-]+\\s*@\\s*[a-z0-9-]+(?:" DOT_SIGN "[a-z0-9-]+)+"                               \
+    "(?:[a-z0-9.!#$%&'*+/=?^_`{|}~-]+\\s*@\\s*[a-z0-9-]+(?:" DOT_SIGN "[a-z0-9-]+)+"                   \
     "|[a-z0-9._%+-]+" AT_SIGN "[a-z0-9-]+(?:" DOT_TIGHT "[a-z]{2,})+"                                \
     "|[a-z0-9._%+-]+" AT_SIGN "(?:gmail|yahoo|hotmail|outlook|icloud|protonmail)\\b)"
 // Nine to fifteen digits with blanks, dashes, dots, slashes or brackets between them, beginning as Kenyan or
@@ -65,7 +65,7 @@ bool contact_is_inside(const char *text)
     return contact_next(text, strlen(text), &start, &end);
 }
 
-char *contact_mask(struct arena *arena, const char *text)
+static char *mask_once(struct arena *arena, const char *text)
 {
     struct text_buffer out = text_buffer(arena);
     size_t length = strlen(text), done = 0, start = 0, end = 0;
@@ -76,6 +76,14 @@ char *contact_mask(struct arena *arena, const char *text)
     }
     text_add_bytes(&out, text + done, length - done);
     return text_take(&out);
+}
+
+// Again, until nothing is found: what stood beside a part that is masked now may have been no contact only because of it.
+char *contact_mask(struct arena *arena, const char *text)
+{
+    char *masked = mask_once(arena, text);
+    while (masked && contact_is_inside(masked)) masked = mask_once(arena, masked);
+    return masked;
 }
 
 bool phone_normalise(const char *text, char out[14])

@@ -37,7 +37,8 @@ static void claim_masked(struct arena *arena, const char *text)
     claim_text(masked, "what is shown");
     claim(!contact_is_inside(masked), "'%s' became '%s'", text, masked);
     claim(contact_is_inside(text) || strcmp(masked, text) == 0, "'%s' became '%s'", text, masked);
-    if (text_is_utf8(text, strlen(text))) claim_rest_is_kept(text, masked);
+    const bool is_plain = text_is_utf8(text, strlen(text)) && !strstr(text, "•"); // else a mask is not to be told from the text
+    if (is_plain) claim_rest_is_kept(text, masked);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
