@@ -168,7 +168,7 @@ static bool token_verify(struct identity *identity, const char *token, struct ve
     crypto_sha256_hex(token, strlen(token), digest);
     const uint64_t generation = atomic_load(&identity->generation); // before the signature is checked
     if (token_cache_get(identity->cache, digest, generation, ret)) {
-        return now_s < ret->expires_s + identity->config.skew_s || refuse(err, "token expired");
+        return now_s - identity->config.skew_s < ret->expires_s || refuse(err, "token expired");
     }
     CLEANUP(arena_cleanup) struct arena *arena = arena_new(4 * TOKEN_MAX);
     struct jose_header header = {0};
@@ -203,8 +203,8 @@ static bool claims_judge(const struct identity_config *config, const json_t *cla
         !audience_is(claims, config->audience))
         return false;
     if (!json_is_integer(expires) || !json_is_integer(issued)) return false;
-    if (now_s >= json_integer_value(expires) + config->skew_s) return false;
-    if (json_integer_value(issued) > now_s + config->skew_s) return false;
+    if (now_s - config->skew_s >= json_integer_value(expires)) return false;
+    if (json_integer_value(issued) > now_s + config->skew_s || json_integer_value(issued) < 0) return false;
     if (not_before &&
         (!json_is_integer(not_before) || json_integer_value(not_before) > now_s + config->skew_s))
         return false;

@@ -111,6 +111,9 @@ static void test_claims_are_judged(void **state)
     assert_false(passes(with("exp", json_integer(NOW_S))));
     assert_false(passes(with("exp", NULL)));
     assert_false(passes(with("exp", json_string("1900000000"))));
+    assert_false(passes(with("exp", json_integer(INT64_MIN))));
+    assert_true(passes(with("exp", json_integer(INT64_MAX))));
+    assert_false(passes(with("iat", json_integer(INT64_MIN))));
     assert_false(passes(with("iat", json_integer(NOW_S + 60))));
     assert_false(passes(with("iat", NULL)));
     assert_false(passes(with("nbf", json_integer(NOW_S + 60))));
