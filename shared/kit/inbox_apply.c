@@ -10,11 +10,12 @@ static void release_json(void *value)
     json_decref(value);
 }
 
+// A tombstone is one whatever type it names: a handler that reads data never gets it.
 static const struct subscription *subscription_of(const struct app *app, const struct kafka_message *message, const char *type)
 {
     for (const struct subscription *row = app->service->subscriptions; row && row->topic; row++) {
         if (strcmp(row->topic->name, message->topic) != 0) continue;
-        if (row->type ? text_equal(row->type, type) : !message->value) return row;
+        if (row->type ? text_equal(row->type, type) && (message->value || !row->data) : !message->value) return row;
     }
     return NULL;
 }
@@ -38,9 +39,10 @@ void arrival_read(struct app *app, const struct kafka_message *message, struct a
     }
     ret->subscription = subscription_of(app, message, ret->event.type);
     const struct fields *fields = ret->subscription ? ret->subscription->data : NULL;
-    if (!fields || !ret->event.data) return;
+    if (!fields) return;
     void *input = arena_alloc(arena, fields->size);
-    if (!input) error_set(&ret->decode_error, &problem_unavailable, NULL);
+    if (!ret->event.data) error_set(&ret->decode_error, &problem_malformed, "The event has no data.");
+    else if (!input) error_set(&ret->decode_error, &problem_unavailable, NULL);
     else if (field_decode(fields, ret->event.data, FIELD_TOLERANT, input, arena, &ret->decode_error)) ret->event.input = input;
 }
 

@@ -379,6 +379,17 @@ static void key_that_looks_like_bytes_stays_what_it_is(void **state)
     assert_string_equal(effects_seen(&kit_app), "A:y \\x41:x");
 }
 
+// Its handler would look for data that is not there.
+static void event_without_its_data_is_refused(void **state)
+{
+    (void)state;
+    static const char structured[] = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/services/test\",\"type\":\"" EFFECT_TYPE "\"}";
+    assert_false(apply((struct kafka_message){.topic = effects_topic.name, .key = "a", .value = structured, .value_length = strlen(structured),
+                                              .headers = {{"content-type", "application/cloudevents+json"}}, .header_count = 1}));
+    kit_assert_problem(kit, &problem_malformed);
+    assert_string_equal(kit->err.detail, "The event has no data.");
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -419,6 +430,7 @@ int main(void)
         TEST(record_without_an_id_is_parked_once_by_its_place),
         TEST(key_that_is_no_text_is_parked_and_fails_again),
         TEST(key_that_looks_like_bytes_stays_what_it_is),
+        TEST(event_without_its_data_is_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
