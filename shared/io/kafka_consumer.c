@@ -11,6 +11,7 @@
 #include "crypto.h"
 #include "json.h"
 #include "kafka_common.h"
+#include "text.h"
 
 #define BATCH_MAX 5000
 #define HELD_MAX 256
@@ -204,7 +205,7 @@ static void take_new(struct kafka_consumer *consumer, int most, int timeout_ms)
     }
 }
 
-// A header's value where it is text.
+// Headers of texts alone; librdkafka ends names and values in NUL.
 static void take_headers(const rd_kafka_message_t *from, struct kafka_message *to)
 {
     rd_kafka_headers_t *headers;
@@ -213,7 +214,7 @@ static void take_headers(const rd_kafka_message_t *from, struct kafka_message *t
     const void *value;
     size_t size;
     for (size_t i = 0; to->header_count < KAFKA_HEADERS_MAX && rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
-        if (value && strlen(value) == size) to->headers[to->header_count++] = (struct kafka_header){name, value}; // librdkafka ends values in NUL
+        if (value && text_is_utf8(value, size) && text_is_utf8(name, strlen(name))) to->headers[to->header_count++] = (struct kafka_header){name, value};
 }
 
 static bool hand_out(struct arena *arena, const rd_kafka_message_t *from, struct kafka_message *to)

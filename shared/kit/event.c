@@ -67,11 +67,17 @@ static bool attributes_are_text(const struct event *event)
     return true;
 }
 
+static bool names_are_short(const struct event *event)
+{
+    return strlen(event->key) <= EVENT_NAME_MAX && strlen(event->id) <= EVENT_NAME_MAX && strlen(event->source) <= EVENT_NAME_MAX;
+}
+
 static bool has_what_it_must(const struct event *event, struct error *err)
 {
     if (!event->id || !*event->id || !event->source || !*event->source || !event->type || !*event->type)
         return no_event(err, "id, source or type is missing");
-    return attributes_are_text(event) || no_event(err, "its key or an attribute is no text in UTF-8");
+    if (!attributes_are_text(event)) return no_event(err, "its key or an attribute is no text in UTF-8");
+    return names_are_short(event) || no_event(err, "its key, id or source is too long");
 }
 
 bool event_decode(const struct kafka_message *message, struct arena *arena, struct event *ret, json_t **ret_data, struct error *err)

@@ -32,6 +32,9 @@ struct event_type {
     const char *doc;
 };
 
+// Longest key, id and source of an event: they stand in indexes of the inbox, which hold no more than 2,700 bytes.
+#define EVENT_NAME_MAX 512
+
 // One event that arrived.
 struct event {
     const char *id;

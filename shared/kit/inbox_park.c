@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto.h"
 #include "inbox_private.h"
 #include "kit_sql.h"
 #include "log.h"
@@ -12,6 +13,11 @@ static const char bytes_mark[] = "\\x";
 const char *parked_key(const struct kafka_message *message, struct arena *arena)
 {
     const char *key = message->key ? message->key : "";
+    char digest[SHA256_HEX_SIZE];
+    if (strlen(key) > EVENT_NAME_MAX) { // no index holds it; behind 0xff, so that the digest is never taken for a key itself
+        crypto_sha256_hex(key, strlen(key), digest);
+        return arena_printf(arena, "%sff%s", bytes_mark, digest);
+    }
     if (!text_starts_with(key, bytes_mark) && text_is_utf8(key, strlen(key))) return key;
     struct text_buffer out = text_buffer(arena);
     text_add(&out, bytes_mark);
@@ -30,16 +36,34 @@ static const char *key_of_parked(const char *parked, struct arena *arena)
     return key;
 }
 
-// Headers as a JSON object. A record without an id gets one from its place, so that it is parked once.
-static char *headers_json(const struct kafka_message *message, struct arena *arena)
+static bool holds_name(const json_t *object, const char *member)
+{
+    const char *text = json_member_text(object, member);
+    return text && strlen(text) <= EVENT_NAME_MAX;
+}
+
+// Of several headers of one name the first counts, as everywhere. A record without an id that an index holds gets one from its
+// place, so that it is parked once.
+char *parked_headers(const struct kafka_message *message, struct arena *arena)
 {
     CLEANUP(json_release) json_t *object = json_object();
-    for (size_t i = 0; i < message->header_count; i++)
-        json_object_set_new(object, message->headers[i].name, json_string(message->headers[i].value));
-    if (!json_object_get(object, "ce_id"))
+    for (size_t i = 0; i < message->header_count; i++) {
+        const struct kafka_header *header = &message->headers[i];
+        if (kafka_message_header(message, header->name) == header->value) json_object_set_new(object, header->name, json_string(header->value));
+    }
+    if (!holds_name(object, "ce_id"))
         json_object_set_new(object, "ce_id", json_sprintf("record:%d:%ld", (int)message->partition, (long)message->offset));
-    if (!json_object_get(object, "ce_source")) json_object_set_new(object, "ce_source", json_string(message->topic));
+    if (!holds_name(object, "ce_source")) json_object_set_new(object, "ce_source", json_string(message->topic));
     return json_text(arena, object);
+}
+
+void parked_headers_read(json_t *headers, struct kafka_message *message)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(headers, name, value)
+        if (message->header_count < KAFKA_HEADERS_MAX)
+            message->headers[message->header_count++] = (struct kafka_header){name, json_string_value(value)};
 }
 
 bool park_append(struct db *db, const struct kafka_message *message, struct error *err)
@@ -50,7 +74,7 @@ bool park_append(struct db *db, const struct kafka_message *message, struct erro
                                : arena_printf(db->arena, "(%zu bytes that are no text)", message->value_length);
     return db_exec(db, &SQL_inbox_park_event,
                    DB_IN(DB_TEXT(message->topic), DB_TEXT(parked_key(message, db->arena)), DB_INT(message->partition), DB_INT(message->offset),
-                         DB_TEXT(headers_json(message, db->arena)), DB_TEXT(data)), NULL, err);
+                         DB_TEXT(parked_headers(message, db->arena)), DB_TEXT(data)), NULL, err);
 }
 
 struct parking {
@@ -90,16 +114,6 @@ struct redrive {
     struct error failure; // of the handler
 };
 
-static void add_headers(struct kafka_message *message, json_t *headers)
-{
-    const char *name;
-    json_t *value;
-    json_object_foreach(headers, name, value) {
-        if (message->header_count < KAFKA_HEADERS_MAX)
-            message->headers[message->header_count++] = (struct kafka_header){name, json_string_value(value)};
-    }
-}
-
 // The parked event as the message it was.
 static bool apply_parked(struct redrive *redrive, struct db *db, const struct db_rows *rows, struct error *err)
 {
@@ -108,7 +122,7 @@ static bool apply_parked(struct redrive *redrive, struct db *db, const struct db
     if (!headers) return false;
     struct kafka_message message = {.topic = redrive->topic, .key = key_of_parked(redrive->key, db->arena), .value = data, .value_length = data ? strlen(data) : 0,
                                     .partition = (int32_t)db_rows_int(rows, 0, 5), .offset = db_rows_int(rows, 0, 6)};
-    add_headers(&message, headers);
+    parked_headers_read(headers, &message);
     struct arrival arrival;
     arrival_read(redrive->app, &message, db->arena, &arrival);
     if (arrival.decode_error.problem) {

@@ -27,8 +27,12 @@ MUST_USE bool arrivals_apply(struct app *app, struct db *db, struct arrival *arr
 // True where waiting helps: the database is away, a deadlock, a timeout.
 bool failure_passes(const struct error *err);
 
-// The key under which a message is parked: as it is, "" for none, "\x" and hexadecimal digits where it is no text.
+// The key under which a message is parked: as it is, "" for none; "\x" and hexadecimal digits where it is no text, those of its
+// digest where it is longer than EVENT_NAME_MAX.
 const char *parked_key(const struct kafka_message *message, struct arena *arena);
+// Its headers as the JSON object that is parked, and read back from there.
+char *parked_headers(const struct kafka_message *message, struct arena *arena);
+void parked_headers_read(json_t *headers, struct kafka_message *message);
 
 // Parks the message's key with the message as its first event, in a transaction of its own.
 MUST_USE bool park(struct app *app, const struct kafka_message *message, const struct error *why, struct arena *arena, struct error *err);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "crypto.h"
 #include "effects.h"
 #include "inbox_private.h"
 #include "parked.h"
@@ -390,6 +391,48 @@ static void event_without_its_data_is_refused(void **state)
     assert_string_equal(kit->err.detail, "The event has no data.");
 }
 
+// Letters that do not repeat, so that PostgreSQL cannot make them short for its index.
+static const char *long_name(void)
+{
+    static char name[200 * (SHA256_HEX_SIZE - 1) + 1];
+    for (int i = 0; i < 200; i++) crypto_sha256_hex(&i, sizeof i, name + i * (SHA256_HEX_SIZE - 1));
+    return name;
+}
+
+static void expect_parked_though_too_long(struct kafka_message message)
+{
+    struct error why = {.arena = kit->arena};
+    CLEANUP(json_release) json_t *data = NULL;
+    struct event event;
+    assert_false(event_decode(&message, kit->arena, &event, &data, &why));
+    assert_string_equal(why.detail, "The record is no CloudEvent: its key, id or source is too long.");
+    effects_clear(&kit_app);
+    park_first(message);
+    assert_string_equal(test_database_run(&kit->database, "SELECT count(*) FROM parked_events"), "1");
+}
+
+static void record_with_names_that_no_index_holds_is_parked(void **state)
+{
+    (void)state;
+    struct kafka_message message = event_of("1", "a", NOTE("x"));
+    expect_parked_though_too_long(event_of("1", long_name(), NOTE("x")));
+    test_database_run(&kit->database, "UPDATE parked_keys SET state = 'redriving'");
+    assert_int_equal(redrive(), 0);
+    assert_string_equal(effects_seen(&kit_app), "");
+    expect_parked_though_too_long(event_of(long_name(), "a", NOTE("x")));
+    message.headers[2].value = long_name();
+    expect_parked_though_too_long(message);
+}
+
+static void first_of_two_headers_is_parked(void **state)
+{
+    (void)state;
+    struct kafka_message message = event_of("1", "a", NOTE("x"));
+    message.headers[message.header_count++] = (struct kafka_header){"ce_id", "2"};
+    park_first(message);
+    assert_string_equal(test_database_run(&kit->database, "SELECT headers ->> 'ce_id' FROM parked_events"), "1");
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -431,6 +474,8 @@ int main(void)
         TEST(key_that_is_no_text_is_parked_and_fails_again),
         TEST(key_that_looks_like_bytes_stays_what_it_is),
         TEST(event_without_its_data_is_refused),
+        TEST(record_with_names_that_no_index_holds_is_parked),
+        TEST(first_of_two_headers_is_parked),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
