@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+#include <string.h>
+
+#include "id.h"
+#include "import.h"
+#include "import_walk.h"
+
+#define ROW_BYTES ((size_t)1 << 20)
+#define KEPT_BYTES ((size_t)4 << 20) // of a row that is kept back
+
+static const char *repair(const char *collection, json_t *row, struct arena *arena);
+static char *repaired_text(struct arena *arena, const json_t *row);
+static const char *row_problem(const char *collection, const json_t *row, const char *bytes, size_t length, const struct error *parse, struct arena *arena);
+
+struct import_row import_row_read(const char *collection, const char *bytes, size_t length, const char *problem, struct arena *arena)
+{
+    struct error parse = {0};
+    CLEANUP(json_release) json_t *row = length > ROW_BYTES ? NULL : json_parse(bytes, length, &parse);
+    const char *note = json_is_object(row) ? repair(collection, row, arena) : NULL, *id = json_member_text(row, "id");
+    if (!problem || length > ROW_BYTES) problem = row_problem(collection, row, bytes, length, &parse, arena);
+    return (struct import_row){
+        .id = id_is_valid(id) ? arena_strdup(arena, id) : NULL,
+        .raw = note && !problem ? repaired_text(arena, row) : import_text(arena, bytes, length, KEPT_BYTES),
+        .problem = problem,
+        .note = problem ? NULL : note,
+    };
+}
+
+// Why a row cannot be taken as it stands, or NULL. That an id comes twice is seen when the collection is whole.
+static const char *row_problem(const char *collection, const json_t *row, const char *bytes, size_t length, const struct error *parse, struct arena *arena)
+{
+    const char *id = json_member_text(row, "id");
+    if (length > KEPT_BYTES) return "longer than 1 MiB; only its first 4 MiB are kept here, so keep the file";
+    if (length > ROW_BYTES) return "longer than 1 MiB";
+    if (!row) return parse->detail[0] ? arena_strdup(arena, parse->detail) : "not valid JSON";
+    if (!json_is_object(row)) return "not an object";
+    if (!import_place(collection)) return "unknown collection";
+    if (!id) return "id is missing or not text";
+    if (!id_is_valid(id)) return "id is empty, longer than 64 characters, or holds other characters than A-Z a-z 0-9 _ -";
+    return import_excess(bytes, length);
+}
+
+static void add_note(struct arena *arena, const char **notes, const char *what)
+{
+    *notes = *notes ? arena_printf(arena, "%s; %s", *notes, what) : what;
+}
+
+// An id without quotes is still an id, and some files have another name for a member. What was done, or NULL.
+static const char *repair(const char *collection, json_t *row, struct arena *arena)
+{
+    const char *notes = NULL, *name;
+    const int place = (int)import_place(collection);
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(row, next, name, value) {
+        const size_t length = strlen(name);
+        const bool is_id = strcmp(name, "id") == 0 || (length > 3 && strcmp(name + length - 3, "_id") == 0);
+        if (!is_id || !json_is_integer(value)) continue;
+        json_object_set_new(row, name, json_string(arena_printf(arena, "%lld", (long long)json_integer_value(value))));
+        add_note(arena, &notes, arena_printf(arena, "%s was a number, taken as text", import_text(arena, name, length, IMPORT_NAME_BYTES)));
+    }
+    for (int i = 0; place && i < 2 && import_collections[place - 1].renames[i][0]; i++) {
+        const char *from = import_collections[place - 1].renames[i][0], *to = import_collections[place - 1].renames[i][1];
+        const char *given = json_member_text(row, from), *there = json_member_text(row, to);
+        if (!given || !*given || (there && *there) || (json_object_get(row, to) && !there)) continue;
+        json_object_set_new(row, to, json_string(given));
+        json_object_del(row, from);
+        add_note(arena, &notes, arena_printf(arena, "%s taken as %s", from, to));
+    }
+    return notes;
+}
+
+static char *repaired_text(struct arena *arena, const json_t *row)
+{
+    const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(15); // 17 digits would make 0.1 another number to the eye
+    const size_t length = json_dumpb(row, NULL, 0, flags);
+    char *text = arena_alloc(arena, length + 1);
+    if (text) json_dumpb(row, text, length, flags);
+    return text;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// Walks through the bytes of a legacy file without trusting them, and judges each row alone, so that damage costs little besides
+// itself. Touches no file and no database: what is met goes to a sink, in order.
+//
+//   const struct import_sink sink = {&reader, begin, take, end};
+//   if (!import_walk(bytes, length, &sink, &damage, err)) return false;
+#pragma once
+
+#include "arena.h"
+#include "error.h"
+
+#define IMPORT_NAME_BYTES 64 // of a collection's or member's name are shown
+
+struct import_sink {
+    void *state;
+    // A collection, by its name as it stands in the file.
+    bool (*begin)(void *state, const char *name, size_t length, struct error *err);
+    // A row of it, as it stands in the file; problem: why none of its rows can be taken, or NULL.
+    bool (*row)(void *state, const char *bytes, size_t length, const char *problem, struct error *err);
+    bool (*end)(void *state, struct error *err);
+};
+
+// *ret_damage describes the first damage outside rows, NULL when there is none. False when the file is no object of collections,
+// or the sink wants no more.
+MUST_USE bool import_walk(const char *bytes, size_t length, const struct import_sink *sink, const char **ret_damage, struct error *err);
+
+// A row as it was judged; strings live in the arena, and are texts that a database takes.
+struct import_row {
+    const char *id;      // NULL where it has no usable one
+    const char *raw;     // as given, or as repaired
+    const char *problem; // why it cannot be taken; NULL: raw is a JSON object with this id
+    const char *note;    // what was repaired, or NULL
+};
+struct import_row import_row_read(const char *collection, const char *bytes, size_t length, const char *problem, struct arena *arena);
