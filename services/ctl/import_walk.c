@@ -81,7 +81,8 @@ static bool walk_member(struct walk *walk, struct error *err)
 {
     const char *name = walk->at + 1;
     walk->at = import_value_end(walk->at, walk->end);
-    if (!walk->sink->begin(walk->sink->state, name, (size_t)(walk->at - 1 - name), err)) return false;
+    const bool is_closed = walk->at > name && walk->at[-1] == '"'; // its line may have ended first
+    if (!walk->sink->begin(walk->sink->state, name, (size_t)(walk->at - is_closed - name), err)) return false;
     skip_any_of(walk, " \t\r\n:");
     if (walk->at < walk->end && *walk->at == '[') return walk_rows(walk, err);
     const char *after = import_value_end(walk->at, walk->end);
