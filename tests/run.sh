@@ -86,7 +86,7 @@ count() { # NAME OK BAD LOG
 }
 
 no_sanitizer_report() {
-    ! grep -lE 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' "$RUN_DIR"/log/{auth,profiles,payments,gateway}.log
+    ! grep -lE 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' "$RUN_DIR"/log/*.log
 }
 
 report() {

@@ -5,8 +5,10 @@
 set -euo pipefail
 : "${DATABASE_URL:?}" "${SECRETS_DIR:?}"
 
-for owner in auth profiles payments import; do
-    psql -X -q -v ON_ERROR_STOP=1 -v owner="dc_$owner" -v password="$(cat "$SECRETS_DIR/database_$owner")" \
+for file in "$SECRETS_DIR"/database_*; do
+    owner=${file##*/database_}
+    case $owner in superuser | url_*) continue ;; esac
+    psql -X -q -v ON_ERROR_STOP=1 -v owner="dc_$owner" -v password="$(cat "$file")" \
         "$DATABASE_URL" <<'SQL'
 SELECT format('CREATE ROLE %I LOGIN', :'owner')
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'owner') \gexec

@@ -4,10 +4,12 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 into=$1
 : "${BUILD:=build}"
+. docker/local/parts.sh # names the services
 mkdir -p "$into/openapi" "$into/events"
 rm -f "$into"/events/*.json # an event that the code no longer knows must not stay
-for service in auth profiles payments gateway; do
+for service in $SERVICES; do
     "$BUILD/bin/$service" schema >"$into/openapi/$service.json"
     "$BUILD/bin/$service" events "$into/events"
 done
 "$BUILD/bin/dcctl" asyncapi "$into/events" >"$into/asyncapi.json"
+"$BUILD/bin/payments" states >"$into/payment-states.mmd"

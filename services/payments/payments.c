@@ -51,11 +51,13 @@ const struct setting payments_settings[] = {
 };
 
 static bool clean_up(struct app *app, struct db *db, struct error *err);
+static bool count_open(struct app *app, struct db *db, struct error *err);
 static bool ingest_spool(struct app *app, struct db *db, struct error *err);
 
 const struct job payments_jobs[] = {
     {"payments_spool", 2000, ingest_spool},
     {"payments_clean_up", 60000, clean_up},
+    {"payments_open", 15000, count_open},
     {0},
 };
 
@@ -78,6 +80,8 @@ static void count_things(struct payments *payments, struct metrics *metrics)
     payments->callbacks_stored = metrics_counter(metrics, "payments_callbacks_total", "Callbacks taken in, by where they were kept first.", "kept=\"database\"");
     payments->callbacks_spooled = metrics_counter(metrics, "payments_callbacks_total", "Callbacks taken in, by where they were kept first.", "kept=\"disk\"");
     payments->callbacks_refused = metrics_counter(metrics, "payments_callbacks_refused_total", "Callbacks from strangers or to made-up addresses.", NULL);
+    payments->open = metrics_gauge(metrics, "payments_open", "Pushes of which nobody knows yet how they end.", NULL);
+    payments->open_oldest_s = metrics_gauge(metrics, "payments_open_oldest_s", "Age of the oldest of them, s.", NULL);
     payments->settled = metrics_counter(metrics, "payments_settled_total", "Pushes that were settled.", NULL);
     payments->doubtful = metrics_counter(metrics, "payments_doubtful_total", "Callbacks that were left to a query.", NULL);
 }
@@ -123,6 +127,15 @@ static bool clean_up(struct app *app, struct db *db, struct error *err)
     const struct payments_settings *settings = payments_settings_of(app);
     return db_exec(db, &SQL_callback_redact, DB_IN(DB_INT(settings->callback_retention_d)), NULL, err) &&
            db_exec(db, &SQL_refund_unknown, DB_IN(DB_INT(settings->refund_wait_h * 3600)), NULL, err) && db_exec(db, &SQL_erased_forget, DB_NOTHING, NULL, err);
+}
+
+static bool count_open(struct app *app, struct db *db, struct error *err)
+{
+    int64_t count = 0, oldest_s = 0;
+    if (db_row(db, &SQL_pushes_open, DB_NOTHING, DB_OUT(DB_GET_INT(&count), DB_GET_INT(&oldest_s)), err) != DB_FOUND) return false;
+    metric_set(payments_of(app)->open, count);
+    metric_set(payments_of(app)->open_oldest_s, oldest_s);
+    return true;
 }
 
 struct ingesting {

@@ -31,7 +31,7 @@ struct payments {
     struct daraja *daraja;
     struct networks sources;         // who may call back
     struct db_pool *callback_pool;   // a short temper: the answer to a callback must not wait for a slow database
-    struct metric *callbacks_stored, *callbacks_spooled, *callbacks_refused, *settled, *doubtful;
+    struct metric *callbacks_stored, *callbacks_spooled, *callbacks_refused, *settled, *doubtful, *open, *open_oldest_s;
 };
 
 extern const struct setting payments_settings[];

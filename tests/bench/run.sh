@@ -9,6 +9,8 @@ export BUILD=$PWD/build/bench RUN_DIR=$PWD/.run-bench BORROWED=$PWD/build/borrow
 . tests/bench/figures.sh
 for part in build import reads size events payments million; do . "tests/bench/$part.sh"; done
 . tests/settings.sh
+# what is held back waits for its callback, not for a query
+export PAYMENTS_DC_QUERY_FIRST_S=600 PAYMENTS_DC_SILENT_S=3600
 
 main() {
     local parts="${*:-build import reads size events payments million long}" part

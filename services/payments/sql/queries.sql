@@ -531,6 +531,12 @@ SELECT json_build_object('checked_at', rfc3339(now()),
     'findings', (SELECT coalesce(json_agg(json_build_object('kind', kind, 'subject', subject, 'since', rfc3339(since), 'details', details)
                                           ORDER BY kind, since, subject), '[]') FROM (SELECT * FROM findings ORDER BY kind, since, subject LIMIT 1000) AS f));
 
+-- name: pushes_open
+-- By the two partial indexes.
+SELECT count(*), coalesce(floor(extract(epoch FROM now() - min(created_at))), 0)::bigint
+  FROM (SELECT created_at FROM pushes WHERE state = 'created'
+        UNION ALL SELECT created_at FROM pushes WHERE state IN ('pushing', 'pushed', 'unknown')) AS open;
+
 -- name: reconcile_hurry
 -- All that is open is asked about now.
 UPDATE pushes SET act_at = now() WHERE state IN ('pushed', 'unknown') AND checkout_request_id IS NOT NULL;
