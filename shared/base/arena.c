@@ -9,17 +9,6 @@
 
 #define BLOCK_BYTES ((size_t)16 * 1024)
 #define ALIGNMENT _Alignof(max_align_t)
-// Under the address sanitizer no piece touches the next, and what is not handed out may not be touched.
-#ifdef __has_feature
-#define HAS_FEATURE(name) __has_feature(name)
-#else
-#define HAS_FEATURE(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
-#define GAP_BYTES ALIGNMENT
-#else
-#define GAP_BYTES 0
-#endif
 
 struct block {
     struct block *next;
@@ -96,7 +85,7 @@ void *arena_alloc(struct arena *arena, size_t size)
         arena->failed = true;
         return NULL;
     }
-    const size_t taken = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + GAP_BYTES;
+    const size_t taken = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + ARENA_GAP_BYTES;
     struct block *block = arena->blocks;
     if (!block || block->size - block->used < taken) block = block_new(arena, taken);
     if (!block) return NULL;

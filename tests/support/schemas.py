@@ -142,12 +142,12 @@ def check_order(place, headers, key, told):
 
 def check_record(record, validators, headers_validator, told):
     headers = {name: value.decode() for name, value in record.headers() or []}
+    if not (ROOT / headers.get("ce_source", "").strip("/")).is_dir():
+        return "of services that are not ours"
     name = headers.get("ce_type", "").removeprefix(PREFIX)
     place = f"{record.topic()}/{record.partition()}@{record.offset()} {name}"
     key = (record.key() or b"").decode()
     problems.extend(f"{place}: header {error}" for error in errors(headers_validator, headers))
-    if not (ROOT / headers.get("ce_source", "").strip("/")).is_dir():
-        return "of services that are not ours"
     if name not in EVENTS:
         return expect(False, f"{place}: no such event")
     schema = EVENTS[name]

@@ -82,9 +82,9 @@ static void cap_fails_the_arena_for_good(void **state)
 static void whole_cap_can_be_had(void **state)
 {
     (void)state;
-    unsigned char *memory = arena_alloc(arena, CAP);
+    unsigned char *memory = arena_alloc(arena, CAP - ARENA_GAP_BYTES);
     assert_non_null(memory);
-    memory[CAP - 1] = 1;
+    memory[CAP - ARENA_GAP_BYTES - 1] = 1;
     assert_null(arena_alloc(arena, 1));
 }
 
@@ -98,7 +98,7 @@ static void absurd_size_is_refused(void **state)
 static void small_cap_is_kept_to(void **state)
 {
     (void)state;
-    struct arena *small = arena_new(64);
+    struct arena *small = arena_new(64 + 2 * ARENA_GAP_BYTES);
     assert_non_null(arena_alloc(small, 48));
     assert_non_null(arena_alloc(small, 16));
     assert_null(arena_alloc(small, 1));
@@ -168,7 +168,7 @@ static void reset_gives_the_whole_cap_back(void **state)
     assert_null(arena_alloc(arena, CAP));
     arena_reset(arena);
     assert_false(arena_failed(arena));
-    for (int i = 0; i < 3; i++) assert_non_null(arena_alloc(arena, CAP / 4));
+    for (int i = 0; i < 3; i++) assert_non_null(arena_alloc(arena, CAP / 4 - ARENA_GAP_BYTES));
 }
 
 static void reused_memory_is_zeroed(void **state)
