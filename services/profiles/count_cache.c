@@ -13,7 +13,8 @@
 
 struct entry {
     char key[SHA256_HEX_SIZE];
-    int64_t until_ms, total;
+    int64_t until_ms;
+    struct worker_total total;
 };
 
 struct count_cache {
@@ -43,7 +44,7 @@ static struct entry *place_of(struct count_cache *cache, const char key[SHA256_H
     return &cache->entries[number % ENTRIES];
 }
 
-bool count_cache_get(struct count_cache *cache, const char *filters, int64_t now_ms, int64_t *ret)
+bool count_cache_get(struct count_cache *cache, const char *filters, int64_t now_ms, struct worker_total *ret)
 {
     char key[SHA256_HEX_SIZE];
     crypto_sha256_hex(filters, strlen(filters), key);
@@ -55,14 +56,14 @@ bool count_cache_get(struct count_cache *cache, const char *filters, int64_t now
     return found;
 }
 
-void count_cache_put(struct count_cache *cache, const char *filters, int64_t now_ms, uint64_t generation, int64_t total)
+void count_cache_put(struct count_cache *cache, const char *filters, int64_t now_ms, uint64_t generation, const struct worker_total *total)
 {
     char key[SHA256_HEX_SIZE];
     crypto_sha256_hex(filters, strlen(filters), key);
     pthread_mutex_lock(&cache->lock);
     struct entry *entry = place_of(cache, key);
     if (cache->generation == generation) {
-        *entry = (struct entry){.until_ms = now_ms + KEPT_MS, .total = total};
+        *entry = (struct entry){.until_ms = now_ms + KEPT_MS, .total = *total};
         memcpy(entry->key, key, sizeof key);
     }
     pthread_mutex_unlock(&cache->lock);

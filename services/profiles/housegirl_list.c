@@ -8,16 +8,14 @@
 
 const char *const worker_sort_choices[] = {"newest", "salary", "-salary", "experience", NULL};
 
-// By sort: its statement and the key before its first row.
 static const struct {
     const char *name;
-    const struct sql *list;
-    const char *before_first;
+    const struct sql *near;
 } sorts[] = {
-    {"newest", &SQL_worker_list_newest, BEFORE_NEWEST},
-    {"salary", &SQL_worker_list_salary, "-1|"},
-    {"-salary", &SQL_worker_list_salary_falling, "9223372036854775807|~"},
-    {"experience", &SQL_worker_list_experience, "1000|~"},
+    {"newest", &SQL_worker_near_newest},
+    {"salary", &SQL_worker_near_cheapest},
+    {"-salary", &SQL_worker_near_dearest},
+    {"experience", &SQL_worker_near_experienced},
 };
 
 #define FACETS_MAX 96
@@ -86,39 +84,91 @@ static struct db_value bound(const struct worker_query *query, const char *membe
 }
 
 struct listing {
-    const char *facets;
+    const char *facets, *sort;
     struct db_value min_salary, max_salary, min_age, max_age;
-    const char *filters; // stands for all of the above and the sort: binds cursors, keys the count cache
+    const char *before;    // the sort key before the first that can fit
+    const char *filters;   // stands for all of the above: binds cursors, keys the count cache
+    const struct sql *far; // the statement that finds all that fit; NULL: there is no filter
 };
+
+static const struct sql *far_of(const struct facets *facets, const struct listing *listing)
+{
+    if (facets->count) return &SQL_worker_far_facets;
+    if (listing->min_salary.type == DB_VALUE_INT || listing->max_salary.type == DB_VALUE_INT) return &SQL_worker_far_salary;
+    if (listing->min_age.type == DB_VALUE_INT || listing->max_age.type == DB_VALUE_INT) return &SQL_worker_far_age;
+    return NULL;
+}
+
+// In the order of salaries, those below the wanted ones are stepped over.
+static const char *before_first(const struct listing *listing, struct arena *arena)
+{
+    if (text_equal(listing->sort, "salary") && listing->min_salary.type == DB_VALUE_INT)
+        return arena_printf(arena, "%lld|", (long long)listing->min_salary.integer);
+    if (text_equal(listing->sort, "-salary") && listing->max_salary.type == DB_VALUE_INT)
+        return arena_printf(arena, "%lld|", -(long long)listing->max_salary.integer);
+    return "-9223372036854775808|";
+}
 
 static struct listing listing_of(const struct worker_query *query, struct arena *arena)
 {
     struct facets facets = facets_of(query, arena);
-    struct listing listing = {.facets = db_array(arena, facets.items, facets.count),
+    struct listing listing = {.facets = db_array(arena, facets.items, facets.count), .sort = query->sort ? query->sort : sorts[0].name,
                               .min_salary = bound(query, "min_salary", query->min_salary), .max_salary = bound(query, "max_salary", query->max_salary),
                               .min_age = bound(query, "min_age", query->min_age), .max_age = bound(query, "max_age", query->max_age)};
     const struct db_value bounds[] = {listing.min_salary, listing.max_salary, listing.min_age, listing.max_age};
     struct text_buffer filters = text_buffer(arena);
-    text_printf(&filters, "%s %s", listing.facets ? listing.facets : "", query->sort ? query->sort : "newest");
-    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+    text_printf(&filters, "%s %s", listing.facets ? listing.facets : "", listing.sort);
+    for (size_t i = 0; i < COUNT_OF(bounds); i++) {
         if (bounds[i].type == DB_VALUE_INT) text_printf(&filters, " %lld", (long long)bounds[i].integer);
         else text_add(&filters, " -");
     }
     listing.filters = text_take(&filters);
+    listing.far = far_of(&facets, &listing);
+    listing.before = before_first(&listing, arena);
     return listing;
 }
 
-// Counted at most once in a few seconds for the same filters, and never beyond the cap.
-static bool total_of(struct request *rq, const struct listing *listing, int64_t *ret, struct error *err)
+struct found {
+    const char *workers, *next_key;
+    int64_t count;
+};
+
+static bool find(struct request *rq, const struct sql *sql, const struct listing *listing, const struct page *page, struct found *ret, struct error *err)
+{
+    const struct db_value values[] = {DB_TEXT(listing->facets), listing->min_salary, listing->max_salary, listing->min_age, listing->max_age,
+                                      DB_TEXT(page->after ? page->after : listing->before), DB_INT(page->offset), DB_INT(page->size),
+                                      DB_TEXT(rq->caller.user_id), DB_BOOL(rq->caller.is_admin), DB_TEXT(listing->sort)};
+    const int count = sql == listing->far ? 11 : 10; // the sort is in the name of the others
+    return db_row(&rq->db, sql, (struct db_values){values, count}, DB_OUT(DB_GET_TEXT(&ret->workers), DB_GET_TEXT(&ret->next_key), DB_GET_INT(&ret->count)),
+                  err) == DB_FOUND;
+}
+
+// Counted at most once in a few seconds for the same filters.
+static bool count_all(struct request *rq, const struct listing *listing, struct worker_total *ret, struct error *err)
 {
     struct count_cache *cache = rq->app->state;
     if (count_cache_get(cache, listing->filters, rq->now_ms, ret)) return true;
     uint64_t generation = count_cache_generation(cache);
-    if (db_row(&rq->db, &SQL_worker_count,
-               DB_IN(DB_TEXT(listing->facets), listing->min_salary, listing->max_salary, listing->min_age, listing->max_age, DB_INT(COUNT_CAP + 1)),
-               DB_OUT(DB_GET_INT(ret)), err) != DB_FOUND)
+    if (db_row(&rq->db, &SQL_worker_count, DB_IN(DB_TEXT(listing->facets), listing->min_salary, listing->max_salary, listing->min_age, listing->max_age),
+               DB_OUT(DB_GET_INT(&ret->count), DB_GET_BOOL(&ret->is_estimate)), err) != DB_FOUND)
         return false;
-    count_cache_put(cache, listing->filters, rq->now_ms, generation, *ret);
+    count_cache_put(cache, listing->filters, rq->now_ms, generation, ret);
+    return true;
+}
+
+// A last page tells the total by itself; behind a cursor nobody asks.
+static bool total_of(struct request *rq, const struct listing *listing, const struct page *page, const struct found *found, struct worker_total *ret,
+                     struct error *err)
+{
+    *ret = (struct worker_total){.count = -1};
+    if (page->after) return true;
+    const int64_t seen = page->offset + found->count;
+    if (!found->next_key && (found->count > 0 || page->offset == 0)) {
+        ret->count = seen;
+        return true;
+    }
+    if (!count_all(rq, listing, ret, err)) return false;
+    if (found->next_key && ret->count <= seen) *ret = (struct worker_total){.count = seen + 1, .is_estimate = true}; // what is there was counted before
     return true;
 }
 
@@ -127,18 +177,14 @@ bool housegirl_list(struct request *rq, struct response *rs, struct error *err)
     const struct worker_query *query = rq->query;
     struct listing listing = listing_of(query, rq->arena);
     struct page page;
-    if (!listing.filters) return error_set(err, &problem_unavailable, NULL);
-    if (!page_read(rq, query->page, query->per_page, query->cursor, listing.filters, &page, err)) return false;
+    struct found found = {0};
+    struct worker_total total;
     size_t sort = 0;
-    while (query->sort && strcmp(sorts[sort].name, query->sort) != 0) sort++;
-    const char *rows = NULL, *next = NULL;
-    int64_t total = -1;
-    if (db_row(&rq->db, sorts[sort].list,
-               DB_IN(DB_TEXT(listing.facets), listing.min_salary, listing.max_salary, listing.min_age, listing.max_age,
-                     DB_TEXT(page.after ? page.after : sorts[sort].before_first), DB_INT(page.offset), DB_INT(page.size),
-                     DB_TEXT(rq->caller.user_id), DB_BOOL(rq->caller.is_admin)),
-               DB_OUT(DB_GET_TEXT(&rows), DB_GET_TEXT(&next)), err) != DB_FOUND)
-        return false;
-    if (!page.after && !total_of(rq, &listing, &total, err)) return false;
-    return page_write(rq, rs, "housegirls", rows, &page, total, total > COUNT_CAP, next, listing.filters, err);
+    if (!listing.filters || !listing.before) return error_set(err, &problem_unavailable, NULL);
+    if (!page_read(rq, query->page, query->per_page, query->cursor, listing.filters, &page, err)) return false;
+    while (strcmp(sorts[sort].name, listing.sort) != 0) sort++;
+    if (!find(rq, sorts[sort].near, &listing, &page, &found, err)) return false;
+    if (!found.next_key && listing.far && !find(rq, listing.far, &listing, &page, &found, err)) return false;
+    return total_of(rq, &listing, &page, &found, &total, err) &&
+           page_write(rq, rs, "housegirls", found.workers, &page, total.count, total.is_estimate, found.next_key, listing.filters, err);
 }

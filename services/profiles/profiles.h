@@ -17,13 +17,18 @@ extern const struct importer profiles_importers[];
 extern const struct constraint_problem profiles_constraints[];
 
 // The service's own state: cached totals of the list of workers.
+struct worker_total {
+    int64_t count;
+    bool is_estimate;
+};
+
 struct count_cache;
 struct count_cache *count_cache_new(void);
 void count_cache_free(struct count_cache *cache);
 // The total kept for these filters, at most a few seconds old and from before no write here; false when there is none.
-bool count_cache_get(struct count_cache *cache, const char *filters, int64_t now_ms, int64_t *ret);
+bool count_cache_get(struct count_cache *cache, const char *filters, int64_t now_ms, struct worker_total *ret);
 // `generation` is what count_cache_generation said before the rows were counted.
-void count_cache_put(struct count_cache *cache, const char *filters, int64_t now_ms, uint64_t generation, int64_t total);
+void count_cache_put(struct count_cache *cache, const char *filters, int64_t now_ms, uint64_t generation, const struct worker_total *total);
 uint64_t count_cache_generation(struct count_cache *cache);
 void count_cache_forget(struct count_cache *cache);
 

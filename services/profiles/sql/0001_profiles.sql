@@ -103,19 +103,21 @@ CREATE TABLE housegirl_profiles (
     profile_photo_url   text        NOT NULL DEFAULT '' CHECK (length(profile_photo_url) <= 500),
     photos              json        NOT NULL DEFAULT '[]',
     is_listed           boolean     NOT NULL DEFAULT true,
-    salary_rising       bigint      NOT NULL GENERATED ALWAYS AS (coalesce(expected_salary, 9223372036854775807)) STORED,
-    salary_falling      bigint      NOT NULL GENERATED ALWAYS AS (coalesce(expected_salary, -1)) STORED,
-    experience_rank     integer     NOT NULL GENERATED ALWAYS AS (coalesce(array_position(
+    newest_rank         bigint      NOT NULL,
+    cheapest_rank       bigint      NOT NULL GENERATED ALWAYS AS (coalesce(expected_salary, 9223372036854775807)) STORED,
+    dearest_rank        bigint      NOT NULL GENERATED ALWAYS AS (-coalesce(expected_salary, -1)) STORED,
+    experienced_rank    bigint      NOT NULL GENERATED ALWAYS AS (-coalesce(array_position(
                         ARRAY['no_experience', '1_year', '2_years', '3_years', '4_years', '5_plus_years'], experience), 0)) STORED,
-    facets              text[]      NOT NULL DEFAULT '{}',
+    facets              bigint[]    NOT NULL DEFAULT '{}',
     card                text        NOT NULL DEFAULT '',
     created_at          timestamptz NOT NULL DEFAULT now(),
     updated_at          timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX housegirl_newest ON housegirl_profiles (created_at DESC, id DESC) WHERE is_listed;
-CREATE INDEX housegirl_salary_rising ON housegirl_profiles (salary_rising, id) WHERE is_listed;
-CREATE INDEX housegirl_salary_falling ON housegirl_profiles (salary_falling DESC, id DESC) WHERE is_listed;
-CREATE INDEX housegirl_experience ON housegirl_profiles (experience_rank DESC, id DESC) WHERE is_listed;
+CREATE INDEX housegirl_newest ON housegirl_profiles (newest_rank, id) WHERE is_listed;
+CREATE INDEX housegirl_cheapest ON housegirl_profiles (cheapest_rank, id) WHERE is_listed;
+CREATE INDEX housegirl_dearest ON housegirl_profiles (dearest_rank, id) WHERE is_listed;
+CREATE INDEX housegirl_experienced ON housegirl_profiles (experienced_rank, id) WHERE is_listed;
+CREATE INDEX housegirl_ages ON housegirl_profiles (age) WHERE is_listed;
 -- a short pending list: a quarter of the cost of each write, for a few pages more in each search
 CREATE INDEX housegirl_facets ON housegirl_profiles USING gin (facets) WITH (fastupdate = on, gin_pending_list_limit = 64) WHERE is_listed;
 COMMENT ON TABLE housegirl_profiles IS 'Domestic workers. photos, facets and card are made by triggers from the rest.';
@@ -140,10 +142,11 @@ COMMENT ON COLUMN housegirl_profiles.verification_reason IS 'Why, where rejected
 COMMENT ON COLUMN housegirl_profiles.profile_photo_url IS 'Address of her picture.';
 COMMENT ON COLUMN housegirl_profiles.photos IS 'PHOTO list of her profile, kept from the table photos.';
 COMMENT ON COLUMN housegirl_profiles.is_listed IS 'Her user is active: strangers may see her.';
-COMMENT ON COLUMN housegirl_profiles.salary_rising IS 'Sort key; no salary comes last.';
-COMMENT ON COLUMN housegirl_profiles.salary_falling IS 'Sort key; no salary comes last.';
-COMMENT ON COLUMN housegirl_profiles.experience_rank IS 'Sort key; most experienced first.';
-COMMENT ON COLUMN housegirl_profiles.facets IS 'All that equality filters and word search look for: one index serves them all.';
+COMMENT ON COLUMN housegirl_profiles.newest_rank IS 'Sort key, rising: minus the microseconds of created_at, set by a trigger.';
+COMMENT ON COLUMN housegirl_profiles.cheapest_rank IS 'Sort key, rising; no salary comes last.';
+COMMENT ON COLUMN housegirl_profiles.dearest_rank IS 'Sort key, rising; no salary comes last.';
+COMMENT ON COLUMN housegirl_profiles.experienced_rank IS 'Sort key, rising: most experienced first.';
+COMMENT ON COLUMN housegirl_profiles.facets IS 'All that equality filters and word search look for, as facet_hashes: one index serves them all.';
 COMMENT ON COLUMN housegirl_profiles.card IS 'WORKER of the HTTP contract as an anonymous visitor sees it, ready to send.';
 COMMENT ON COLUMN housegirl_profiles.created_at IS 'When it was made.';
 COMMENT ON COLUMN housegirl_profiles.updated_at IS 'Last change.';
@@ -211,6 +214,14 @@ CREATE FUNCTION worker_facets(h housegirl_profiles) RETURNS text[] LANGUAGE sql 
                                 || ' ' || h.role), E'\x1f')
 $$;
 COMMENT ON FUNCTION worker_facets IS 'What the filters and the word search of the list look for.';
+
+-- A third of the bytes and a third of the time to compare. The hash is the one of hash partitions: it stays from release to release.
+CREATE FUNCTION facet_hashes(names text[]) RETURNS bigint[] LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN coalesce((SELECT array_agg(hashtextextended(name, 0)) FROM unnest(names) AS name), '{}');
+END
+$$;
+COMMENT ON FUNCTION facet_hashes IS 'Facets as numbers.';
 
 CREATE FUNCTION worker_photos(wanted_profile_id text) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT coalesce(json_agg(json_build_object('id', id, 'profile_id', profile_id, 'photo_url', photo_url, 'variants', '{}'::json,
@@ -312,7 +323,8 @@ DECLARE
 BEGIN
     SELECT * INTO base FROM profiles WHERE id = NEW.profile_id;
     NEW.is_listed := coalesce(base.is_active, false);
-    NEW.facets := worker_facets(NEW);
+    NEW.newest_rank := -(extract(epoch FROM NEW.created_at) * 1000000)::bigint;
+    NEW.facets := facet_hashes(worker_facets(NEW));
     NEW.card := worker_json(NEW, base, false, NULL);
     RETURN NEW;
 END
@@ -352,15 +364,26 @@ CREATE TRIGGER profile_part_fits BEFORE INSERT ON employer_profiles FOR EACH ROW
 CREATE TRIGGER profile_part_fits BEFORE INSERT ON housegirl_profiles FOR EACH ROW EXECUTE FUNCTION profile_part_fits('housegirl');
 CREATE TRIGGER profile_part_fits BEFORE INSERT ON agency_profiles FOR EACH ROW EXECUTE FUNCTION profile_part_fits('agency');
 
--- What a list shows, before sort and page. Simple enough that PostgreSQL inlines it and uses the index of each sort.
-CREATE FUNCTION worker_matching(wanted text[], min_salary bigint, max_salary bigint, min_age integer, max_age integer)
-RETURNS SETOF housegirl_profiles LANGUAGE sql STABLE AS $$
-    SELECT * FROM housegirl_profiles
-     WHERE is_listed AND facets @> wanted
-       AND (min_salary IS NULL OR expected_salary >= min_salary) AND (max_salary IS NULL OR expected_salary <= max_salary)
-       AND (min_age IS NULL OR age >= min_age) AND (max_age IS NULL OR age <= max_age)
+-- What the filters let through. Simple enough that PostgreSQL makes it part of the statement that asks.
+CREATE FUNCTION worker_fits(h housegirl_profiles, wanted bigint[], min_salary bigint, max_salary bigint, min_age integer, max_age integer)
+RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT h.facets @> wanted
+       AND (min_salary IS NULL OR h.expected_salary >= min_salary) AND (max_salary IS NULL OR h.expected_salary <= max_salary)
+       AND (min_age IS NULL OR h.age >= min_age) AND (max_age IS NULL OR h.age <= max_age)
 $$;
-COMMENT ON FUNCTION worker_matching IS 'Listed workers that all filters let through.';
+COMMENT ON FUNCTION worker_fits IS 'Whether all filters let a worker through.';
+
+CREATE FUNCTION worker_rank(h housegirl_profiles, sort text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE sort WHEN 'salary' THEN h.cheapest_rank WHEN '-salary' THEN h.dearest_rank WHEN 'experience' THEN h.experienced_rank ELSE h.newest_rank END
+$$;
+COMMENT ON FUNCTION worker_rank IS 'Sort key of a worker.';
+
+-- How many workers a list looks at in its order before the filters are asked for all that fit: with N of them, looking at n finds
+-- a page where one in n / 21 fits, and otherwise less than N * 21 / n fit. Both are the same at the root of 21 N.
+CREATE FUNCTION worker_reach() RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT greatest(500, sqrt(21 * greatest(reltuples, 0)))::bigint FROM pg_class WHERE oid = 'housegirl_profiles'::regclass
+$$;
+COMMENT ON FUNCTION worker_reach IS 'How many workers a list looks at one after the other.';
 
 CREATE FUNCTION worker_seen_by(worker_id text, viewer text, viewer_is_admin boolean) RETURNS SETOF json LANGUAGE sql STABLE AS $$
     SELECT worker_json(h, p, viewer IS NOT NULL, c.contact)
@@ -369,3 +392,13 @@ CREATE FUNCTION worker_seen_by(worker_id text, viewer text, viewer_is_admin bool
      WHERE h.id = worker_id
 $$;
 COMMENT ON FUNCTION worker_seen_by IS 'WORKER as a signed-in viewer sees her.';
+
+-- One row more than a page has been found: it only tells that there is more.
+CREATE FUNCTION worker_page(ids text[], ranks bigint[], cards text[], size bigint, viewer text, viewer_is_admin boolean)
+RETURNS TABLE (workers text, next_key text, count bigint) LANGUAGE sql STABLE ROWS 1 AS $$
+    SELECT '[' || coalesce(string_agg(CASE WHEN viewer IS NULL THEN u.card ELSE (SELECT seen::text FROM worker_seen_by(u.id, viewer, viewer_is_admin) AS seen) END,
+                                      ',' ORDER BY u.place), '') || ']',
+           CASE WHEN cardinality(ids) > size THEN ranks[size] || '|' || ids[size] END, count(*)
+      FROM unnest(ids, cards) WITH ORDINALITY AS u(id, card, place) WHERE u.place <= size
+$$;
+COMMENT ON FUNCTION worker_page IS 'A page of a list as JSON: the ready cards for a visitor; the key of its last row where more follow; how many it holds.';

@@ -1,64 +1,103 @@
 -- Statements of the profiles service. Named blocks: see shared/kit/sql_embed.awk.
 
--- Lists of workers: one statement for each sort. $1–$5 filters, $6 the sort key to go on behind, $7 rows to skip, $8 rows of a
--- page, $9 who looks (null: a visitor, who gets the ready card), $10 whether she is an admin.
--- Answers the rows as a JSON array and, where more follow, the sort key of the last one.
+-- Lists of workers, in two steps. First some are looked at in the order of the list: most filters let enough of them through. Only
+-- where they do not, all that fit are looked for by an index, and sorted. Each step has one plan that is right whatever the values,
+-- so that PostgreSQL keeps it.
+-- $1–$5 filters, $6 the sort key to go on behind, $7 rows to skip, $8 rows of a page, $9 who looks (null: a visitor, who gets the
+-- ready card), $10 whether she is an admin; the second step: $11 the sort. Answers what worker_page does. By salary the first step
+-- ends where the wanted salaries end; where they begin, $6 says.
 
--- name: worker_list_newest
--- Newest first.
-WITH page AS (
-    SELECT h.id, h.card, to_char(h.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || h.id AS sort_key, row_number() OVER (ORDER BY h.created_at DESC, h.id DESC) AS place
-      FROM worker_matching($1::text[], $2, $3, $4, $5) AS h
-     WHERE (h.created_at, h.id) < (split_part($6, '|', 1)::timestamptz, split_part($6, '|', 2))
-     ORDER BY h.created_at DESC, h.id DESC OFFSET $7 LIMIT $8::bigint + 1
-), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
-SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE (SELECT seen::text FROM worker_seen_by(id, $9, $10) AS seen) END, ',' ORDER BY number)
-                       FILTER (WHERE number <= $8), '') || ']',
-       CASE WHEN count(*) > $8 THEN max(sort_key) FILTER (WHERE number = $8) END
-  FROM numbered;
+-- name: worker_near_newest
+SELECT p.*
+  FROM (SELECT array_agg(id), array_agg(rank), array_agg(card)
+          FROM (SELECT id, newest_rank AS rank, card
+                  FROM (SELECT * FROM housegirl_profiles
+                         WHERE is_listed AND (newest_rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
+                         ORDER BY newest_rank, id LIMIT (SELECT worker_reach()) + $7::bigint) AS h
+                 WHERE worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5) OFFSET $7 LIMIT $8::bigint + 1) AS found) AS page (ids, ranks, cards),
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p;
 
--- name: worker_list_salary
--- Cheapest first; who names no salary comes last.
-WITH page AS (
-    SELECT h.id, h.card, h.salary_rising || '|' || h.id AS sort_key, row_number() OVER (ORDER BY h.salary_rising, h.id) AS place
-      FROM worker_matching($1::text[], $2, $3, $4, $5) AS h
-     WHERE (h.salary_rising, h.id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
-     ORDER BY h.salary_rising, h.id OFFSET $7 LIMIT $8::bigint + 1
-), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
-SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE (SELECT seen::text FROM worker_seen_by(id, $9, $10) AS seen) END, ',' ORDER BY number)
-                       FILTER (WHERE number <= $8), '') || ']',
-       CASE WHEN count(*) > $8 THEN max(sort_key) FILTER (WHERE number = $8) END
-  FROM numbered;
+-- name: worker_near_cheapest
+SELECT p.*
+  FROM (SELECT array_agg(id), array_agg(rank), array_agg(card)
+          FROM (SELECT id, cheapest_rank AS rank, card
+                  FROM (SELECT * FROM housegirl_profiles
+                         WHERE is_listed AND (cheapest_rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
+                           AND cheapest_rank <= coalesce($3, 9223372036854775807)
+                         ORDER BY cheapest_rank, id LIMIT (SELECT worker_reach()) + $7::bigint) AS h
+                 WHERE worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5) OFFSET $7 LIMIT $8::bigint + 1) AS found) AS page (ids, ranks, cards),
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p;
 
--- name: worker_list_salary_falling
--- Dearest first; who names no salary comes last.
-WITH page AS (
-    SELECT h.id, h.card, h.salary_falling || '|' || h.id AS sort_key, row_number() OVER (ORDER BY h.salary_falling DESC, h.id DESC) AS place
-      FROM worker_matching($1::text[], $2, $3, $4, $5) AS h
-     WHERE (h.salary_falling, h.id) < (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
-     ORDER BY h.salary_falling DESC, h.id DESC OFFSET $7 LIMIT $8::bigint + 1
-), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
-SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE (SELECT seen::text FROM worker_seen_by(id, $9, $10) AS seen) END, ',' ORDER BY number)
-                       FILTER (WHERE number <= $8), '') || ']',
-       CASE WHEN count(*) > $8 THEN max(sort_key) FILTER (WHERE number = $8) END
-  FROM numbered;
+-- name: worker_near_dearest
+SELECT p.*
+  FROM (SELECT array_agg(id), array_agg(rank), array_agg(card)
+          FROM (SELECT id, dearest_rank AS rank, card
+                  FROM (SELECT * FROM housegirl_profiles
+                         WHERE is_listed AND (dearest_rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
+                           AND dearest_rank <= coalesce(-$2::bigint, 9223372036854775807)
+                         ORDER BY dearest_rank, id LIMIT (SELECT worker_reach()) + $7::bigint) AS h
+                 WHERE worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5) OFFSET $7 LIMIT $8::bigint + 1) AS found) AS page (ids, ranks, cards),
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p;
 
--- name: worker_list_experience
--- Most experienced first.
-WITH page AS (
-    SELECT h.id, h.card, h.experience_rank || '|' || h.id AS sort_key, row_number() OVER (ORDER BY h.experience_rank DESC, h.id DESC) AS place
-      FROM worker_matching($1::text[], $2, $3, $4, $5) AS h
-     WHERE (h.experience_rank, h.id) < (split_part($6, '|', 1)::integer, split_part($6, '|', 2))
-     ORDER BY h.experience_rank DESC, h.id DESC OFFSET $7 LIMIT $8::bigint + 1
-), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
-SELECT '[' || coalesce(string_agg(CASE WHEN $9::text IS NULL THEN card ELSE (SELECT seen::text FROM worker_seen_by(id, $9, $10) AS seen) END, ',' ORDER BY number)
-                       FILTER (WHERE number <= $8), '') || ']',
-       CASE WHEN count(*) > $8 THEN max(sort_key) FILTER (WHERE number = $8) END
-  FROM numbered;
+-- name: worker_near_experienced
+SELECT p.*
+  FROM (SELECT array_agg(id), array_agg(rank), array_agg(card)
+          FROM (SELECT id, experienced_rank AS rank, card
+                  FROM (SELECT * FROM housegirl_profiles
+                         WHERE is_listed AND (experienced_rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
+                         ORDER BY experienced_rank, id LIMIT (SELECT worker_reach()) + $7::bigint) AS h
+                 WHERE worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5) OFFSET $7 LIMIT $8::bigint + 1) AS found) AS page (ids, ranks, cards),
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p;
+
+-- name: worker_far_facets
+-- By what she has and can.
+WITH fitting AS MATERIALIZED (
+    SELECT id, worker_rank(h, $11) AS rank, card FROM housegirl_profiles AS h
+     WHERE is_listed AND worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5)
+), found AS (
+    SELECT * FROM fitting WHERE (rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2)) ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
+)
+SELECT p.*
+  FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id) FROM found) AS page (ids, ranks, cards),
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p;
+
+-- name: worker_far_salary
+-- By her salary, where nothing else but perhaps her age is asked for.
+WITH fitting AS MATERIALIZED (
+    SELECT id, worker_rank(h, $11) AS rank, card FROM housegirl_profiles AS h
+     WHERE is_listed AND cheapest_rank >= coalesce($2, 0) AND cheapest_rank <= coalesce($3, 9223372036854775806) AND worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5)
+), found AS (
+    SELECT * FROM fitting WHERE (rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2)) ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
+)
+SELECT p.*
+  FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id) FROM found) AS page (ids, ranks, cards),
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p;
+
+-- name: worker_far_age
+-- By her age alone.
+WITH fitting AS MATERIALIZED (
+    SELECT id, worker_rank(h, $11) AS rank, card FROM housegirl_profiles AS h
+     WHERE is_listed AND age >= coalesce($4, 0) AND age <= coalesce($5, 1000) AND worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5)
+), found AS (
+    SELECT * FROM fitting WHERE (rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2)) ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
+)
+SELECT p.*
+  FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id) FROM found) AS page (ids, ranks, cards),
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p;
 
 -- name: worker_count
--- How many there are, up to $6.
-SELECT count(*) FROM (SELECT FROM worker_matching($1::text[], $2, $3, $4, $5) LIMIT $6) AS capped;
+-- How many fit, and whether that is an estimate. From a sample of the newest where enough of them fit; otherwise counted.
+WITH sample AS MATERIALIZED (
+    SELECT count(*) AS looked, count(*) FILTER (WHERE worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5)) AS fitting
+      FROM (SELECT * FROM housegirl_profiles WHERE is_listed ORDER BY newest_rank, id LIMIT 1001) AS h
+), judged AS (
+    SELECT *, looked > 1000 AND (fitting >= 30 OR cardinality($1::text[]) = 0) AS is_estimate FROM sample
+)
+SELECT CASE WHEN looked <= 1000 THEN fitting
+            WHEN is_estimate THEN (SELECT greatest(reltuples, looked) FROM pg_class WHERE oid = 'housegirl_profiles'::regclass)::bigint * fitting / looked
+            ELSE (SELECT count(*) FROM housegirl_profiles AS h WHERE is_listed AND worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5)) END,
+       is_estimate
+  FROM judged;
 
 -- name: worker_card
 -- One worker as a visitor sees her.

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+// The list of workers against the plainest statement that says the same: every filter, sort and way of paging, drawn at random, over
+// enough workers that some lists are found near and others far (queries.sql).
+#include "profiles.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api.h"
+#include "crypto.h"
+#include "housegirl.h"
+#include "kit_database.h"
+#include "running.h"
+
+#define WORKERS 3000
+#define LISTS 300
+#define PAGES_MAX 200
+
+static struct kit_database kit;
+static struct app app;
+
+static const char workers_sql[] =
+    "SELECT setseed(0.25);"
+    "INSERT INTO profiles (id, user_id, user_type, first_name, last_name, is_active)"
+    "  SELECT 'p' || n, 'u' || n, 'housegirl', 'Jane', 'Doe', mod(n, 50) <> 0 FROM generate_series(1, %d) AS n;"
+    "INSERT INTO housegirl_profiles (id, profile_id, age, bio, bio_public, current_location, location, county, education, experience, expected_salary,"
+    "                                accommodation_type, skills, languages, role, is_available, created_at)"
+    "  SELECT 'w' || n, 'p' || n, 18 + (random() * 45)::integer, b, b, 'Kasarani, Nairobi', c, c,"
+    "         (ARRAY['primary', 'form_4', 'diploma', NULL])[1 + (random() * 3)::integer], (ARRAY['no_experience', '2_years', '5_plus_years', NULL])[1 + (random() * 3)::integer],"
+    "         CASE WHEN mod(n, 9) > 0 THEN (800000 + (random() * 40)::integer * 50000) END, (ARRAY['live_in', 'live_out', 'both'])[1 + (random() * 2)::integer],"
+    "         (ARRAY['{cooking}', '{cooking,Child care}', '{}'])[1 + (random() * 2)::integer]::text[], '{Swahili}', 'nanny', random() < 0.75,"
+    "         timestamptz '2026-01-01' + mod(n, 700) * interval '1 hour'" // some at the same moment
+    "    FROM generate_series(1, %d) AS n, LATERAL (SELECT (ARRAY['I cook pilau.', 'Toddlers, twins', 'hotel kitchen'])[1 + mod(n * 7, 3)]) AS d(b),"
+    "         LATERAL (SELECT (ARRAY['Kisumu', 'Kitui', 'Meru', 'Mombasa'])[1 + mod(n * n, 4)]) AS e(c);"
+    "ANALYZE housegirl_profiles";
+
+static int setup(void **state)
+{
+    (void)state;
+    static const struct service service = {.name = "profiles", .migrations = profiles_migrations, .statements = profiles_statements,
+                                           .constraints = profiles_constraints};
+    if (kit_database_create_for(&kit, &service)) return 1;
+    test_database_run(&kit.database, arena_printf(kit.arena, workers_sql, WORKERS, WORKERS));
+    app = (struct app){.service = &service, .pool = kit.pool, .clock = &clock_system, .state = count_cache_new(),
+                       .config = {.cursor_secret = "0123456789abcdef0123456789abcdef"}};
+    return app.state ? 0 : 1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    count_cache_free(app.state);
+    return kit_database_drop(&kit);
+}
+
+// A filter as the caller writes it, and as the plainest SQL says it; of one kind, a list takes one.
+enum kind { COUNTY, EDUCATION, EXPERIENCE, ACCOMMODATION, SKILLS, LANGUAGES, ROLE, AVAILABLE, VERIFIED, PLACE, WORDS, SALARY, AGE, PROFILE };
+static const struct filter {
+    enum kind kind;
+    const char *query, *sql;
+} filters[] = {
+    {COUNTY, "county=Kisumu", "county = 'Kisumu'"},
+    {COUNTY, "county=Nairobi", "county = 'Nairobi'"}, // nobody
+    {EDUCATION, "education=form_4", "education = 'form_4'"},
+    {EXPERIENCE, "experience=2_years", "experience = '2_years'"},
+    {ACCOMMODATION, "accommodation_type=live_in", "accommodation_type IN ('live_in', 'both')"},
+    {SKILLS, "skills=child%20care", "'Child care' = ANY (skills)"},
+    {SKILLS, "skills=cooking,child%20care", "'Child care' = ANY (skills) AND 'cooking' = ANY (skills)"},
+    {LANGUAGES, "languages=Swahili", "true"},
+    {ROLE, "role=Nanny", "true"},
+    {AVAILABLE, "is_available=false", "NOT is_available"},
+    {VERIFIED, "verified=true", "verification_status = 'verified'"}, // nobody
+    {PLACE, "location=kasarani%20meru", "location = 'Meru'"},
+    {WORDS, "q=toddlers", "bio LIKE 'Toddlers%'"},
+    {WORDS, "q=toddlers%20hotel", "false"}, // never together
+    {WORDS, "q=pilau", "bio LIKE '%pilau%'"},
+    {SALARY, "min_salary=9000", "expected_salary >= 900000"},
+    {SALARY, "max_salary=12000", "expected_salary <= 1200000"},
+    {SALARY, "min_salary=9000&max_salary=9500", "expected_salary BETWEEN 900000 AND 950000"},
+    {SALARY, "min_salary=900000", "false"},
+    {AGE, "min_age=30", "age >= 30"},
+    {AGE, "max_age=22", "age <= 22"},
+    {AGE, "min_age=40&max_age=41", "age BETWEEN 40 AND 41"},
+    {PROFILE, "profile_id=p77", "profile_id = 'p77'"},
+};
+
+static const struct order {
+    const char *query, *sql;
+} orders[] = {
+    {"", "created_at DESC, id"},
+    {"sort=newest", "created_at DESC, id"},
+    {"sort=salary", "expected_salary NULLS LAST, id"},
+    {"sort=-salary", "expected_salary DESC NULLS LAST, id"},
+    {"sort=experience", "array_position(ARRAY['5_plus_years', '2_years', 'no_experience'], experience) NULLS LAST, id"},
+};
+
+// The list of a query string, as JSON of its own.
+static json_t *listed(const char *query)
+{
+    static const struct route route = {.query = &worker_query_fields};
+    kit_forget(&kit);
+    struct http_request http = {.arena = kit.arena, .query = query};
+    struct request rq = {.app = &app, .http = &http, .route = &route, .path = "/housegirls", .arena = kit.arena, .now_ms = clock_now_ms(app.clock)};
+    struct response rs = {0};
+    kit_assert_fine(&kit, input_read(&rq, &kit.err));
+    db_begin(&rq.db, kit.pool, DB_READ, kit.arena);
+    kit_assert_fine(&kit, housegirl_list(&rq, &rs, &kit.err));
+    db_end(&rq.db);
+    json_t *body = json_loadb(rs.body, rs.length, 0, NULL);
+    assert_non_null(body);
+    return body;
+}
+
+// Adds the ids of a page, each with a comma; the cursor behind it, "" for none.
+static void add_page(const char *query, char ids[WORKERS * 8], char cursor[600], int64_t *ret_total)
+{
+    json_t *body = listed(query), *row;
+    size_t i;
+    json_array_foreach(json_object_get(body, "housegirls"), i, row)
+    {
+        strcat(ids, json_string_value(json_object_get(row, "id")));
+        strcat(ids, ",");
+    }
+    const json_t *pagination = json_object_get(body, "pagination"), *total = json_object_get(pagination, "total");
+    const char *next = json_string_value(json_object_get(pagination, "next_cursor"));
+    snprintf(cursor, 600, "%s", next ? next : "");
+    assert_int_equal(json_is_true(json_object_get(pagination, "has_next")), next != NULL);
+    if (ret_total) *ret_total = json_is_false(json_object_get(pagination, "total_is_estimate")) ? json_integer_value(total) : -1;
+    json_decref(body);
+}
+
+static void walk_by_cursor(const char *query, int size, char ids[WORKERS * 8])
+{
+    char cursor[600] = "", path[1200];
+    ids[0] = '\0';
+    for (int i = 0; i < PAGES_MAX; i++) {
+        snprintf(path, sizeof path, "%s&per_page=%d%s%s", query, size, *cursor ? "&cursor=" : "", cursor);
+        add_page(path, ids, cursor, NULL);
+        if (!*cursor) return;
+    }
+    fail_msg("%s never ends", query);
+}
+
+static void walk_by_number(const char *query, int size, char ids[WORKERS * 8], int64_t *ret_total)
+{
+    char cursor[600], path[1200];
+    ids[0] = '\0';
+    for (int i = 1; i <= PAGES_MAX; i++) {
+        snprintf(path, sizeof path, "%s&per_page=%d&page=%d", query, size, i);
+        add_page(path, ids, cursor, ret_total);
+        if (!*cursor) return;
+    }
+    fail_msg("%s never ends", query);
+}
+
+// A list drawn at random: its query string, and what summary says of the ids it must hold.
+static const char *draw(char query[512])
+{
+    char sql[1024];
+    unsigned kinds = 0;
+    const struct order *order = &orders[(size_t)random() % COUNT_OF(orders)];
+    snprintf(query, 512, "%s", order->query);
+    snprintf(sql, sizeof sql, "SELECT count(*) || ' ' || encode(sha256(coalesce(string_agg(id || ',', '' ORDER BY %s), '')::bytea), 'hex') "
+             "FROM housegirl_profiles WHERE is_listed", order->sql);
+    for (long n = random() % 4; n > 0; n--) {
+        const struct filter *filter = &filters[(size_t)random() % COUNT_OF(filters)];
+        if (kinds & 1U << filter->kind) continue;
+        kinds |= 1U << filter->kind;
+        snprintf(query + strlen(query), 512 - strlen(query), "&%s", filter->query);
+        snprintf(sql + strlen(sql), sizeof sql - strlen(sql), " AND %s", filter->sql);
+    }
+    return test_database_run(&kit.database, sql);
+}
+
+static int count_of(const char *ids)
+{
+    int count = 0;
+    for (; *ids; ids++) count += *ids == ',';
+    return count;
+}
+
+// How many ids, and the digest of all of them in their order.
+static const char *summary(const char *ids)
+{
+    char digest[SHA256_HEX_SIZE];
+    crypto_sha256_hex(ids, strlen(ids), digest);
+    return arena_printf(kit.arena, "%d %s", count_of(ids), digest);
+}
+
+static void every_list_is_what_the_plainest_statement_says(void **state)
+{
+    (void)state;
+    static char by_cursor[WORKERS * 8], by_number[WORKERS * 8];
+    char query[512];
+    srandom(20261125);
+    for (int i = 0; i < LISTS; i++) {
+        const char *expected = draw(query);
+        const int size = 40 + (int)(random() % 61);
+        int64_t total;
+        walk_by_cursor(query, size, by_cursor);
+        walk_by_number(query, size, by_number, &total);
+        if (strcmp(summary(by_cursor), expected) != 0) fail_msg("%s by cursor, %d each: %s, not %s", query, size, summary(by_cursor), expected);
+        if (strcmp(summary(by_number), expected) != 0) fail_msg("%s by number, %d each: %s, not %s", query, size, summary(by_number), expected);
+        assert_int_equal(total, count_of(by_number)); // the last page tells it
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_list_is_what_the_plainest_statement_says)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
