@@ -47,7 +47,7 @@ statement() {
         text=$(V=$value perl -pe 's/\$'"$i"'(?![0-9])/$ENV{V}/g' <<<"$text")
         i=$((i + 1))
     done
-    echo "$text"
+    sed 's/:MI:SS/":"MI":"SS/g' <<<"$text" # what pgbench would take for variables
 }
 
 # limit FILE OWNER: transactions a second of a pgbench script, prepared, at 16 connections.

@@ -4,23 +4,23 @@ MILLION=${MILLION:-1000000}
 # name | sort | facets | bounds of salary and age
 LISTS="
 no filter|newest||NULL NULL NULL NULL
-no filter, by salary|salary||NULL NULL NULL NULL
-no filter, dearest first|salary_falling||NULL NULL NULL NULL
-no filter, by experience|experience||NULL NULL NULL NULL
+no filter, by salary|cheapest||NULL NULL NULL NULL
+no filter, dearest first|dearest||NULL NULL NULL NULL
+no filter, by experience|experienced||NULL NULL NULL NULL
 county|newest|county:Nairobi|NULL NULL NULL NULL
-county, by salary|salary|county:Nairobi|NULL NULL NULL NULL
+county, by salary|cheapest|county:Nairobi|NULL NULL NULL NULL
 county and education|newest|county:Nairobi education:form_4|NULL NULL NULL NULL
-county and education, by salary|salary|county:Nairobi education:form_4|NULL NULL NULL NULL
-county and education, dearest first|salary_falling|county:Nairobi education:form_4|NULL NULL NULL NULL
-four facets, by experience|experience|county:Nairobi education:form_4 accommodation_type:live_in is_available:true|NULL NULL NULL NULL
+county and education, by salary|cheapest|county:Nairobi education:form_4|NULL NULL NULL NULL
+county and education, dearest first|dearest|county:Nairobi education:form_4|NULL NULL NULL NULL
+four facets, by experience|experienced|county:Nairobi education:form_4 accommodation_type:live_in is_available:true|NULL NULL NULL NULL
 one place|newest|place:kitale|NULL NULL NULL NULL
 two words|newest|word:toddlers word:pilau|NULL NULL NULL NULL
 words that never meet|newest|word:toddlers word:hotel|NULL NULL NULL NULL
 a word nobody has|newest|word:helicopter|NULL NULL NULL NULL
-salary and age|newest||9000 12000 25 30
-salary and age, by salary|salary||9000 12000 25 30
-salary that nobody asks|newest||900000 1000000 NULL NULL
-county, salary and age|experience|county:Kisumu|9000 12000 25 30
+salary and age|newest||900000 1200000 25 30
+salary and age, by salary|cheapest||900000 1200000 25 30
+salary that nobody asks|newest||90000000 100000000 NULL NULL
+county, salary and age|experienced|county:Kisumu|900000 1200000 25 30
 "
 
 bench_million() {
@@ -40,25 +40,29 @@ measure_lists() {
     done <<<"$LISTS"
 }
 
-list_ms() { # SORT FACETS BOUNDS: milliseconds of one list, alone on the machine
-    local url=$DATABASE_URL_PROFILES key
-    case $1 in newest) key="'infinity|~'" ;; salary) key="'-1|'" ;; salary_falling) key="'9223372036854775807|~'" ;; *) key="'1000|~'" ;; esac
+# list_ms SORT FACETS BOUNDS: milliseconds of one list, alone on the machine: its first step, and the second where the first does
+# not fill the page.
+list_ms() {
+    local facets key="'-9223372036854775808|'" far
     # shellcheck disable=SC2086 # lists of words
-    statement profiles "worker_list_$1" "$(facets_array $2)" $3 "$key" 0 20 NULL false >"$WORK/one-list.sql"
-    "$POSTGRES_BIN/pgbench" -n -M prepared -c 1 -T 2 -f "$WORK/one-list.sql" "$url" 2>/dev/null | sed -n 's/^latency average = \([0-9.]*\) ms/\1/p'
+    facets=$(facets_array $2)
+    [ "$1" != cheapest ] || [ "${3%% *}" = NULL ] || key="'${3%% *}|'" # as housegirl_list.c steps over lower salaries
+    # shellcheck disable=SC2086
+    statement profiles "worker_near_$1" "$facets" $3 "$key" 0 20 NULL false >"$WORK/near.sql"
+    cp "$WORK/near.sql" "$WORK/list-steps.sql"
+    if [ -n "$2$(tr -d 'NUL ' <<<"$3")" ] && [ -z "$(psql -XqAt -F '|' -f "$WORK/near.sql" "$DATABASE_URL_PROFILES" | sed 's/.*]|\(.*\)|[0-9]*$/\1/')" ]; then
+        far=facets
+        [ -n "$2" ] || far=$([ "${3:0:9}" = "NULL NULL" ] && echo age || echo salary)
+        # shellcheck disable=SC2086
+        statement profiles "worker_far_$far" "$facets" $3 "$key" 0 20 NULL false "'$1'" >>"$WORK/list-steps.sql"
+    fi
+    "$POSTGRES_BIN/pgbench" -n -M prepared -c 1 -T "${LIST_SECONDS:-2}" -f "$WORK/list-steps.sql" "$DATABASE_URL_PROFILES" 2>/dev/null | sed -n 's/^latency average = \([0-9.]*\) ms/\1/p'
 }
 
-facets_array() { [ $# -gt 0 ] && printf "'{%s}'::text[]" "$(IFS=, && echo "$*")" || echo "'{}'::text[]"; }
+# A colon would be a variable to pgbench.
+facets_array() { printf "translate('{%s}', '~', chr(58))::text[]" "$(IFS=, && tr : '~' <<<"$*")"; }
 
-# Copies of the imported ones, through the same triggers.
 more_workers() {
-    local copies=$((MILLION / WORKERS - 1))
-    sql profiles "SET statement_timeout = 0;
-        INSERT INTO profiles SELECT (p2).* FROM (SELECT jsonb_populate_record(p, jsonb_build_object('id', p.id || '_' || n, 'user_id', p.user_id || '_' || n)) AS p2
-          FROM profiles AS p, generate_series(1, $copies) AS n WHERE p.user_id LIKE 'bench\\_user\\_%' AND p.user_id NOT LIKE '%\\_%\\_%\\_%') AS copied"
-    sql profiles "SET statement_timeout = 0;
-        INSERT INTO housegirl_profiles SELECT (h2).* FROM (SELECT jsonb_populate_record(h, jsonb_build_object('id', h.id || '_' || n, 'profile_id', h.profile_id || '_' || n,
-              'created_at', h.created_at + n * interval '1 second')) AS h2
-          FROM housegirl_profiles AS h, generate_series(1, $copies) AS n WHERE h.id LIKE 'bench\\_worker\\_%' AND h.id NOT LIKE '%\\_%\\_%\\_%') AS copied"
+    psql -Xq -v copies=$((MILLION / WORKERS - 1)) -f tests/bench/million.sql "$DATABASE_URL_PROFILES"
     tidy profiles
 }

@@ -49,8 +49,8 @@ bench_unlocks() {
     line=$(once "$WORK/unlocks.txt")
     {
         echo "\\set u random(1, $EMPLOYERS)" && echo "\\set n random(1, $WORKERS)" && echo 'BEGIN;'
-        statement payments credits_lock "($(ids))[:u]"
-        statement payments access_unlock "($(ids))[:u]" "'bench_worker_' || :n" 'gen_random_uuid()::text'
+        statement payments credits_lock "($(ids))[:u::integer]"
+        statement payments access_unlock "($(ids))[:u::integer]" "'bench_worker_' || :n" 'gen_random_uuid()::text'
         echo 'COMMIT;'
     } >"$WORK/unlock.sql"
     most=$(limit "$WORK/unlock.sql" payments)

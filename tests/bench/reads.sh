@@ -35,12 +35,12 @@ write_requests() {
             printf 'GET\t/api/housegirls/?county=%s&education=%s&per_page=20\t-\t-\n' "$county" "$education"
         done
     done >"$WORK/list.txt"
-    { echo "\\set n random(1, $WORKERS)" && statement profiles worker_read "'bench_worker_' || :n" NULL::text false; } >"$WORK/one.sql"
+    { echo "\\set n random(1, $WORKERS)" && statement profiles worker_card "'bench_worker_' || :n"; } >"$WORK/one.sql"
     {
         echo "\\set c random(1, $(wc -w <<<"$COUNTIES"))" && echo "\\set e random(1, $(wc -w <<<"$EDUCATION"))"
-        statement profiles worker_list_newest \
-            "ARRAY['county:' || ($(array $COUNTIES))[:c], 'education:' || ($(array $EDUCATION))[:e]]" \
-            NULL NULL NULL NULL "'infinity|~'" 0 20 NULL false
+        statement profiles worker_near_newest \
+            "ARRAY['county:' || ($(array $COUNTIES))[:c::integer], 'education:' || ($(array $EDUCATION))[:e::integer]]" \
+            NULL NULL NULL NULL "'-9223372036854775808|'" 0 20 NULL false
     } >"$WORK/list.sql"
 }
 
