@@ -118,7 +118,8 @@ static bool apply_missing(struct migrator *migrator, const char *owner, const st
         if (applied && !text_equal(applied, checksum))
             return error_set(
                 err, &problem_conflict,
-                "Migration %s was changed after this database took it; put it back and add a new one.",
+                "Migration %s was changed after this database took it: put it back and add a new one. A local stack whose data may go "
+                "starts afresh after 'make reset'.",
                 step.name);
         if (applied) continue;
         if (!db_transaction(migrator->pool, DB_WRITE, migrator->arena, run_step, &step, err)) return false;
