@@ -32,9 +32,11 @@ MUST_USE bool password_hash(struct arena *arena, const char *password, int cost,
 // and answers false, so that unknown users cannot be told by time.
 bool password_verify(const char *password, const char *hash, int cost);
 
-// Counting semaphore with a bounded wait, for work that must not run everywhere at once.
+// Counting semaphore with a bounded wait, for work that must not run everywhere at once. Who could not be in time, by the pace at
+// which permits have come back of late and the number of those who wait already, is refused at once: under overload that keeps
+// refusals quick and the queue no longer than can be served.
 struct semaphore;
 struct semaphore *semaphore_new(int permits);
-bool semaphore_acquire(struct semaphore *semaphore, int timeout_ms); // false: timed out
+bool semaphore_acquire(struct semaphore *semaphore, int timeout_ms); // false: no permit in that time
 void semaphore_release(struct semaphore *semaphore);
 void semaphore_free(struct semaphore *semaphore);

@@ -3,14 +3,23 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "clock.h"
 #include "crypto.h"
+
+#define PACE_WEIGHT 8
 
 struct semaphore {
     pthread_mutex_t mutex;
     pthread_cond_t released;
     int permits;
     int waiting;
+    int handed; // permits that came back for those who wait: nobody steps in before them
+    int64_t pace_us;  // between two releases while none was left: a moving mean
+    int64_t moved_us; // when the last permit went, or one came back since then
 };
+
+static bool is_hopeless(const struct semaphore *semaphore, int timeout_ms);
+static bool wait_in_line(struct semaphore *semaphore, int timeout_ms);
 
 struct semaphore *semaphore_new(int permits)
 {
@@ -19,6 +28,7 @@ struct semaphore *semaphore_new(int permits)
         return NULL;
     }
     semaphore->permits = permits;
+    semaphore->moved_us = clock_monotonic_us();
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -30,31 +40,57 @@ struct semaphore *semaphore_new(int permits)
 
 bool semaphore_acquire(struct semaphore *semaphore, int timeout_ms)
 {
+    pthread_mutex_lock(&semaphore->mutex);
+    bool acquired = semaphore->permits > 0;
+    if (acquired) {
+        semaphore->permits--;
+    } else if (!is_hopeless(semaphore, timeout_ms)) {
+        acquired = wait_in_line(semaphore, timeout_ms);
+    }
+    if (acquired && semaphore->permits == 0) {
+        semaphore->moved_us = clock_monotonic_us();
+    }
+    pthread_mutex_unlock(&semaphore->mutex);
+    return acquired;
+}
+
+static bool wait_in_line(struct semaphore *semaphore, int timeout_ms)
+{
     struct timespec until;
     bool in_time = true;
-    pthread_mutex_lock(&semaphore->mutex);
-    if (semaphore->permits == 0) {
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        int64_t nanoseconds = until.tv_nsec + (int64_t)timeout_ms * 1000000;
-        until.tv_sec += nanoseconds / 1000000000;
-        until.tv_nsec = nanoseconds % 1000000000;
-    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    const int64_t nanoseconds = until.tv_nsec + (int64_t)timeout_ms * 1000000;
+    until.tv_sec += nanoseconds / 1000000000;
+    until.tv_nsec = nanoseconds % 1000000000;
     semaphore->waiting++;
-    while (semaphore->permits == 0 && in_time) {
+    while (semaphore->handed == 0 && in_time) {
         in_time = pthread_cond_timedwait(&semaphore->released, &semaphore->mutex, &until) == 0;
     }
     semaphore->waiting--;
-    bool acquired = semaphore->permits > 0;
-    semaphore->permits -= acquired;
-    pthread_mutex_unlock(&semaphore->mutex);
+    const bool acquired = semaphore->handed > 0;
+    semaphore->handed -= acquired;
     return acquired;
+}
+
+// By the pace of late, or by how long nothing has moved where that is longer, those who wait already take half the time there is;
+// the other half is for a pace that slackens.
+static bool is_hopeless(const struct semaphore *semaphore, int timeout_ms)
+{
+    const int64_t still_us = clock_monotonic_us() - semaphore->moved_us;
+    const int64_t pace_us = still_us > semaphore->pace_us ? still_us : semaphore->pace_us;
+    return 2 * semaphore->waiting * pace_us > (int64_t)timeout_ms * 1000;
 }
 
 void semaphore_release(struct semaphore *semaphore)
 {
     pthread_mutex_lock(&semaphore->mutex);
-    semaphore->permits++;
-    bool wake = semaphore->waiting > 0;
+    if (semaphore->permits == 0) {
+        const int64_t now_us = clock_monotonic_us();
+        semaphore->pace_us += (now_us - semaphore->moved_us - semaphore->pace_us) / PACE_WEIGHT;
+        semaphore->moved_us = now_us;
+    }
+    const bool wake = semaphore->waiting > semaphore->handed;
+    *(wake ? &semaphore->handed : &semaphore->permits) += 1;
     pthread_mutex_unlock(&semaphore->mutex);
     if (wake) {
         pthread_cond_signal(&semaphore->released);

@@ -68,7 +68,7 @@ launch() {
         >>"$RUN_DIR/log/bench-$service.log" 2>&1 &
     PIDS+=($!)
     LAUNCHED_URL=http://127.0.0.1:${ports[0]}
-    wait_ready "${ports[1]}"
+    wait_ready "${ports[1]}" ${PIDS[-1]}
 }
 
 stop_all() {
@@ -83,7 +83,12 @@ s = [socket.socket() for _ in range($1)]
 [x.bind(('127.0.0.1', 0)) for x in s]
 print(*(x.getsockname()[1] for x in s))"; }
 
-wait_ready() { until curl -fsS -o /dev/null "http://127.0.0.1:$1/health/readiness" 2>/dev/null; do sleep 0.02; done; }
+wait_ready() { # METRICS_PORT PID
+    until curl -fsS -o /dev/null "http://127.0.0.1:$1/health/readiness" 2>/dev/null; do
+        kill -0 "$2" 2>/dev/null || { echo "a process ended instead of getting ready; see $RUN_DIR/log/bench-*.log" >&2 && exit 1; }
+        sleep 0.02
+    done
+}
 wait_until() { until [ "$(sql "$1" "$2")" = "$3" ]; do sleep "${4:-0.2}"; done; } # OWNER SQL ANSWER [SECONDS]
 control() { supervisorctl -c "$RUN_DIR/supervisord.conf" "$@" >/dev/null; }
 tidy() { sql "$1" "VACUUM ANALYZE" 2>/dev/null; } # OWNER; it may not vacuum what is the superuser's

@@ -3,12 +3,26 @@ OURS="auth profiles payments gateway"
 
 bench_size() {
     figure "memory of our processes, idle" "$(resident_mb)" MB 100 most 1
-    python3 tests/bench/connections.py "$GATEWAY_URL" 2000 "$WORK/connected" &
-    local holder=$!
-    until [ -e "$WORK/connected" ]; do sleep 0.1; done
+    hold_connections 2000 0
     figure "memory with 2,000 connections" "$(resident_mb)" MB 300 most 1
-    kill $holder && rm -f "$WORK/connected"
+    let_go
     start_up
+}
+
+# hold_connections IDLE SLOW, until let_go.
+hold_connections() {
+    python3 tests/bench/connections.py "$GATEWAY_URL" "$1" "$2" "$WORK/connected" &
+    HOLDER=$!
+    until [ -e "$WORK/connected" ]; do
+        kill -0 $HOLDER
+        sleep 0.1
+    done
+}
+
+let_go() {
+    kill $HOLDER
+    wait $HOLDER 2>/dev/null || true
+    rm -f "$WORK/connected"
 }
 
 resident_mb() {
@@ -29,9 +43,10 @@ start_up() {
         (set -a && . "$RUN_DIR/$service.env" && exec "$BUILD/bin/$service") >>"$RUN_DIR/log/bench-start.log" 2>&1 &
         PIDS+=($!)
     done
+    local i=0
     for service in $OURS; do
         port=METRICS_PORT_${service^^}
-        wait_ready "${!port}"
+        wait_ready "${!port}" "${PIDS[i++]}"
     done
     figure "ready after broker and database" "$(($(now_ms) - began))" ms 1000 most 1
     stop_all

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -63,6 +64,26 @@ static void release_lets_one_in_who_waits(void **state)
     assert_true(in[0] && in[1]);
 }
 
+// Nothing has moved for a while, and somebody waits: who has less time than that takes is refused, and takes nothing from those
+// who wait.
+static void who_cannot_be_in_time_is_refused(void **state)
+{
+    (void)state;
+    atomic_bool in = false;
+    pthread_t thread;
+    semaphore = semaphore_new(1);
+    assert_true(semaphore_acquire(semaphore, 0));
+    assert_int_equal(pthread_create(&thread, NULL, acquire, &in), 0);
+    usleep(100000);
+    assert_false(semaphore_acquire(semaphore, 50));
+    assert_false(in);
+    semaphore_release(semaphore);
+    eventually(in);
+    pthread_join(thread, NULL);
+    semaphore_release(semaphore);
+    assert_true(semaphore_acquire(semaphore, 0));
+}
+
 #define PERMITS 3
 static atomic_int inside, most;
 
@@ -102,6 +123,7 @@ int main(void)
         TEST(permits_are_handed_out_until_none_is_left),
         TEST(wait_is_bounded),
         TEST(release_lets_one_in_who_waits),
+        TEST(who_cannot_be_in_time_is_refused),
         TEST(never_more_are_inside_than_permits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
