@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A consumer hands out batches and keeps them until the next poll. A message that must come again is
-// held here, with those behind it in its partition, while the partition is paused: no seek is needed
-// (seek and pause interact badly in librdkafka 2.0.2), and a rebalance simply forgets what is held.
+// A consumer hands out batches and keeps them until the next poll; what must come again waits in its lane (kafka_lane.h).
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,30 +8,20 @@
 #include "clock.h"
 #include "crypto.h"
 #include "json.h"
-#include "kafka_common.h"
+#include "kafka_lane.h"
 #include "text.h"
 
 #define BATCH_MAX 5000
-#define HELD_MAX 256
 #define METADATA_TIMEOUT_MS 2000
-
-// Messages of one partition that come again at due_ms.
-struct held {
-    char topic[128];
-    int32_t partition;
-    int64_t from_offset, due_ms;
-    rd_kafka_message_t **messages;
-    int count, capacity;
-};
 
 struct kafka_consumer {
     rd_kafka_t *client;
     const char *const *topics;
     bool broadcast, from_end;
-    rd_kafka_message_t *batch[BATCH_MAX];
+    struct kept *batch[BATCH_MAX];
     int batch_count;
-    struct held held[HELD_MAX];
-    int held_count;
+    struct lanes lanes;
+    bool was_due;                 // the last batch had waited in a lane
     int partitions_assigned;      // broadcast
     rd_kafka_topic_partition_list_t *at_end; // partitions read to their end at least once
     int64_t next_lookup_ms;
@@ -41,13 +29,9 @@ struct kafka_consumer {
 };
 
 static void finish_batch(struct kafka_consumer *consumer);
-static bool take_due(struct kafka_consumer *consumer, int most);
 static void take_new(struct kafka_consumer *consumer, int most, int timeout_ms);
 static void broadcast_assign(struct kafka_consumer *consumer);
 static bool hand_out(struct arena *arena, const rd_kafka_message_t *from, struct kafka_message *to);
-static void held_drop_all(struct kafka_consumer *consumer);
-static struct held *held_find(struct kafka_consumer *consumer, const char *topic, int32_t partition);
-static void pause_partition(struct kafka_consumer *consumer, const struct held *held, bool pause);
 
 static const struct kafka_setting consumer_settings[] = {
     {"enable.auto.offset.store", "false"},            // stored after the effect is committed
@@ -67,7 +51,8 @@ static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_
 {
     struct kafka_consumer *consumer = opaque;
     atomic_fetch_add(&consumer->rebalances, 1);
-    held_drop_all(consumer); // whoever gets the partition reads them again: their offsets were not stored
+    while (consumer->batch_count > 0) lanes_let_go(&consumer->lanes, consumer->batch[--consumer->batch_count]); // not handed out yet
+    lanes_drop(&consumer->lanes);
     rd_kafka_assign(client, code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? partitions : NULL);
 }
 
@@ -137,7 +122,7 @@ struct kafka_consumer *kafka_consumer_new(const struct kafka_consumer_config *co
     consumer->from_end = config->from_end;
     atomic_store(&consumer->lag, -1);
     consumer->at_end = rd_kafka_topic_partition_list_new(8);
-    consumer->client = client_new(consumer, config, err);
+    consumer->client = consumer->lanes.client = client_new(consumer, config, err);
     if (consumer->client) {
         rd_kafka_poll_set_consumer(consumer->client);
         if (consumer->broadcast || subscribe(consumer, err)) return consumer;
@@ -152,9 +137,10 @@ void kafka_consumer_free(struct kafka_consumer *consumer)
 {
     if (!consumer) return;
     finish_batch(consumer);
-    held_drop_all(consumer);
+    lanes_drop(&consumer->lanes);
     rd_kafka_consumer_close(consumer->client); // commits what is stored
     rd_kafka_destroy(consumer->client);
+    lanes_free(&consumer->lanes);
     rd_kafka_topic_partition_list_destroy(consumer->at_end);
     free(consumer);
 }
@@ -166,14 +152,16 @@ int kafka_consumer_poll(struct kafka_consumer *consumer, struct arena *arena, st
     if (most > BATCH_MAX) most = BATCH_MAX;
     finish_batch(consumer);
     if (consumer->broadcast && consumer->partitions_assigned == 0) broadcast_assign(consumer);
-    if (!take_due(consumer, most)) take_new(consumer, most, timeout_ms);
+    // in between the broker is heard: a member that only works off what waited would miss that the group goes on without it
+    if (!consumer->was_due) consumer->batch_count = lanes_take_due(&consumer->lanes, clock_monotonic_ms(), consumer->batch, most);
+    consumer->was_due = consumer->batch_count > 0;
+    if (!consumer->was_due) take_new(consumer, most, timeout_ms);
     int count = 0;
     for (; count < consumer->batch_count; count++)
-        if (!hand_out(arena, consumer->batch[count], &out[count])) break; // the arena is full: the rest comes again
-    for (int i = count; i < consumer->batch_count && count < most; i++) {
-        const rd_kafka_message_t *late = consumer->batch[i];
-        struct kafka_message first = {.topic = rd_kafka_topic_name(late->rkt), .partition = late->partition, .offset = late->offset};
-        if (!held_find(consumer, first.topic, first.partition)) kafka_consumer_retry_from(consumer, &first, 0);
+        if (!hand_out(arena, consumer->batch[count]->message, &out[count])) break; // the arena is full: the rest comes again
+    for (int i = count; i < consumer->batch_count; i++) {
+        struct kept *late = consumer->batch[i];
+        lane_hold(&consumer->lanes, late->lane, late->message->offset, clock_monotonic_ms());
     }
     return count;
 }
@@ -188,15 +176,13 @@ static void note_end(struct kafka_consumer *consumer, const rd_kafka_message_t *
 // Waits for a first message, then takes what is there already. Other events (end of partition) are dealt with here.
 static void take_new(struct kafka_consumer *consumer, int most, int timeout_ms)
 {
-    for (int i = 0; i < consumer->held_count; i++) { // not longer than until something held is due
-        int64_t left = consumer->held[i].due_ms - clock_monotonic_ms();
-        if (left < timeout_ms) timeout_ms = left > 0 ? (int)left : 0;
-    }
-    while (consumer->batch_count < most) {
+    const int64_t left_ms = lanes_next_due_ms(&consumer->lanes) - clock_monotonic_ms(); // not longer than until something is due
+    if (left_ms < timeout_ms) timeout_ms = left_ms > 0 ? (int)left_ms : 0;
+    while (consumer->batch_count < most && lanes_make_room(&consumer->lanes)) {
         rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->client, consumer->batch_count ? 0 : timeout_ms);
         if (!message) return;
         if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-            consumer->batch[consumer->batch_count++] = message;
+            consumer->batch[consumer->batch_count++] = lanes_keep(&consumer->lanes, message);
             continue;
         }
         if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) note_end(consumer, message);
@@ -245,94 +231,16 @@ int64_t kafka_consumer_rebalances(const struct kafka_consumer *consumer)
     return atomic_load(&((struct kafka_consumer *)(uintptr_t)consumer)->rebalances);
 }
 
-// --- Held messages -------------------------------------------------------------------------------
-
-static struct held *held_find(struct kafka_consumer *consumer, const char *topic, int32_t partition)
-{
-    for (int i = 0; i < consumer->held_count; i++)
-        if (consumer->held[i].partition == partition && strcmp(consumer->held[i].topic, topic) == 0) return &consumer->held[i];
-    return NULL;
-}
-
 void kafka_consumer_retry_from(struct kafka_consumer *consumer, const struct kafka_message *message, int delay_ms)
 {
-    struct held *held = held_find(consumer, message->topic, message->partition);
-    if (!held) {
-        if (consumer->held_count == HELD_MAX) return; // its offset is not stored: it comes again after a rebalance
-        held = &consumer->held[consumer->held_count++];
-        *held = (struct held){.partition = message->partition, .from_offset = message->offset};
-        snprintf(held->topic, sizeof held->topic, "%s", message->topic);
-        pause_partition(consumer, held, true);
-    }
-    if (message->offset < held->from_offset) held->from_offset = message->offset;
-    held->due_ms = clock_monotonic_ms() + delay_ms;
+    struct lane *lane = lanes_find(&consumer->lanes, message->topic, message->partition);
+    if (lane) lane_hold(&consumer->lanes, lane, message->offset, clock_monotonic_ms() + delay_ms);
 }
 
-static void pause_partition(struct kafka_consumer *consumer, const struct held *held, bool pause)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, held->topic, held->partition);
-    if (pause) rd_kafka_pause_partitions(consumer->client, list);
-    else rd_kafka_resume_partitions(consumer->client, list);
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
-// Before what is held already: that lies behind it in the partition.
-static bool held_put_first(struct held *held, rd_kafka_message_t *message)
-{
-    if (held->count == held->capacity) {
-        int capacity = held->capacity ? held->capacity * 2 : 64;
-        rd_kafka_message_t **grown = realloc(held->messages, (size_t)capacity * sizeof(rd_kafka_message_t *));
-        if (!grown) return false;
-        held->messages = grown;
-        held->capacity = capacity;
-    }
-    memmove(held->messages + 1, held->messages, (size_t)held->count * sizeof(rd_kafka_message_t *));
-    held->messages[0] = message;
-    held->count++;
-    return true;
-}
-
-// The batch is over: what must come again moves to its partition's list, the rest goes.
+// The batch is over: what must come again waits in its lane, the rest goes.
 static void finish_batch(struct kafka_consumer *consumer)
 {
-    while (consumer->batch_count > 0) {
-        rd_kafka_message_t *message = consumer->batch[--consumer->batch_count];
-        struct held *held = held_find(consumer, rd_kafka_topic_name(message->rkt), message->partition);
-        if (!held || message->offset < held->from_offset || !held_put_first(held, message)) rd_kafka_message_destroy(message);
-    }
-}
-
-// One partition's held messages become the batch when they are due.
-static bool take_due(struct kafka_consumer *consumer, int most)
-{
-    for (int i = 0; i < consumer->held_count; i++) {
-        struct held *held = &consumer->held[i];
-        if (held->due_ms > clock_monotonic_ms()) continue;
-        int count = held->count < most ? held->count : most;
-        memcpy(consumer->batch, held->messages, (size_t)count * sizeof(rd_kafka_message_t *));
-        consumer->batch_count = count;
-        memmove(held->messages, held->messages + count, (size_t)(held->count - count) * sizeof(rd_kafka_message_t *));
-        held->count -= count;
-        held->from_offset = INT64_MAX; // nothing of this batch is held, unless asked for anew
-        if (held->count == 0) {
-            pause_partition(consumer, held, false);
-            free(held->messages);
-            *held = consumer->held[--consumer->held_count];
-        }
-        return count > 0;
-    }
-    return false;
-}
-
-static void held_drop_all(struct kafka_consumer *consumer)
-{
-    for (int i = 0; i < consumer->held_count; i++) {
-        pause_partition(consumer, &consumer->held[i], false); // librdkafka keeps it paused even through a rebalance
-        for (int m = 0; m < consumer->held[i].count; m++) rd_kafka_message_destroy(consumer->held[i].messages[m]);
-        free(consumer->held[i].messages);
-    }
-    consumer->held_count = 0;
+    while (consumer->batch_count > 0) lanes_put_back(&consumer->lanes, consumer->batch[--consumer->batch_count]);
 }
 
 // --- Broadcast -----------------------------------------------------------------------------------

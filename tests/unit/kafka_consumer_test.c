@@ -4,12 +4,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "broker.h"
 #include "eventually.h"
+#include "mock_broker.h"
 #include "text.h"
 
 #define POLL_MS 50
@@ -21,6 +23,7 @@ static struct error err;
 static struct topic topic;
 static const char *topics[2], *group;
 static struct kafka_consumer *consumer, *second;
+static struct mock_broker *mock;
 static struct kafka_message batch[MOST];
 
 static int setup(void **state)
@@ -37,6 +40,8 @@ static int teardown(void **state)
     kafka_consumer_free(consumer);
     kafka_consumer_free(second);
     consumer = second = NULL;
+    mock_broker_stop(mock);
+    mock = NULL;
     arena_free(arena);
     return 0;
 }
@@ -56,13 +61,18 @@ static void make_topic(int partitions)
     group = broker_name();
 }
 
-static struct kafka_consumer *join(const char *name, bool from_end)
+static struct kafka_consumer *join_at(const char *brokers, const char *name, bool from_end)
 {
-    const struct kafka_consumer_config config = {.brokers = broker_address(), .client_id = "test", .group = name, .topics = topics,
+    const struct kafka_consumer_config config = {.brokers = brokers, .client_id = "test", .group = name, .topics = topics,
                                                  .session_timeout_ms = 6000, .from_end = from_end};
     struct kafka_consumer *made = kafka_consumer_new(&config, &err);
     if (!made) fail_msg("%s: %s", err.detail, err.cause);
     return made;
+}
+
+static struct kafka_consumer *join(const char *name, bool from_end)
+{
+    return join_at(broker_address(), name, from_end);
 }
 
 // Values one after the other, as far as they have come; done tells the consumer so.
@@ -235,6 +245,77 @@ static void retry_in_smaller_batches_keeps_the_order(void **state)
     expect_values(consumer, true, "12345");
 }
 
+#define PARTITIONS 300
+#define KEYS 3000
+
+static void count_delivery(void *count, void *tag, bool delivered)
+{
+    (void)tag;
+    *(int *)count += delivered;
+}
+
+static int delivered_after_poll(struct kafka_producer *producer, const int *delivered)
+{
+    kafka_producer_poll(producer, 10);
+    return *delivered;
+}
+
+// Messages "0", "1" … of as many keys.
+static void mock_send(const struct mock_broker *to, int count)
+{
+    int delivered = 0;
+    char key[16];
+    struct kafka_producer *producer = kafka_producer_new(mock_broker_address(to), "test", count_delivery, &delivered, &err);
+    assert_non_null(producer);
+    for (int i = 0; i < count; i++) {
+        snprintf(key, sizeof key, "%d", i);
+        assert_true(kafka_produce(producer, &(struct kafka_message){.topic = topic.name, .key = key, .value = key, .value_length = strlen(key)}, NULL, &err));
+    }
+    eventually(delivered_after_poll(producer, &delivered) == count);
+    kafka_producer_free(producer, 1000);
+}
+
+static void make_mock_topic(struct mock_broker *on, int partitions)
+{
+    topic = (struct topic){.name = broker_name()};
+    topics[0] = topic.name;
+    mock_broker_make_topic(on, topic.name, partitions);
+}
+
+// The first message of each partition is taken when it comes for the second time; how many were taken.
+static int take_at_second_sight(int64_t next[PARTITIONS])
+{
+    int taken = 0;
+    const int count = kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS);
+    for (int i = 0; i < count; i++) {
+        int64_t *expected = &next[batch[i].partition];
+        if (*expected < 0) {
+            *expected = 0;
+            kafka_consumer_retry_from(consumer, &batch[i], 1000);
+        } else if (batch[i].offset == *expected) {
+            ++*expected;
+            taken++;
+        } else {
+            assert_int_equal(*expected, 0); // it stands behind the first one, which waits
+        }
+    }
+    arena_reset(arena);
+    return taken;
+}
+
+static void all_partitions_of_a_reader_may_wait_at_once(void **state)
+{
+    (void)state;
+    int64_t next[PARTITIONS];
+    int taken = 0;
+    mock = mock_broker_start();
+    make_mock_topic(mock, PARTITIONS);
+    mock_send(mock, KEYS);
+    for (int i = 0; i < PARTITIONS; i++) next[i] = -1;
+    consumer = join_at(mock_broker_address(mock), NULL, false);
+    eventually((taken += take_at_second_sight(next)) == KEYS);
+}
+
 // Keys that murmur2 sends to partitions 0 and 1 of two.
 static void find_keys(const char *keys[2])
 {
@@ -291,6 +372,29 @@ static void partition_that_waits_flows_again_after_a_rebalance(void **state)
     send_digits("3", "k");
     eventually(strlen(take(consumer, MOST, true)) >= 4);
     assert_string_equal(take(consumer, MOST, true), "0123");
+}
+
+// Both partitions want to come again at once, over and over: still the reader hears that another one has joined.
+static bool heard_of_the_other(int64_t before)
+{
+    const int count = kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS);
+    for (int i = 0; i < count; i++) kafka_consumer_retry_from(consumer, &batch[i], 0);
+    kafka_consumer_poll(second, arena, batch, MOST, 0);
+    return kafka_consumer_rebalances(consumer) > before;
+}
+
+static void reader_whose_messages_never_succeed_hears_of_the_group(void **state)
+{
+    (void)state;
+    const char *keys[2] = {NULL, NULL};
+    make_topic(2);
+    find_keys(keys);
+    consumer = join(group, false);
+    eventually(kafka_consumer_poll(consumer, arena, batch, MOST, POLL_MS) > 0);
+    const int64_t before = kafka_consumer_rebalances(consumer);
+    kafka_consumer_retry_from(consumer, &batch[0], 0);
+    second = join(group, false);
+    eventually(heard_of_the_other(before));
 }
 
 // --- Broadcast ------------------------------------------------------------------------------------
@@ -359,8 +463,10 @@ int main(void)
         TEST(retried_message_comes_again_with_those_behind_it),
         TEST(retry_again_and_again_keeps_the_order),
         TEST(retry_in_smaller_batches_keeps_the_order),
+        TEST(all_partitions_of_a_reader_may_wait_at_once),
         TEST(other_partitions_flow_meanwhile),
         TEST(partition_that_waits_flows_again_after_a_rebalance),
+        TEST(reader_whose_messages_never_succeed_hears_of_the_group),
         TEST(broadcast_reads_all_before_it_has_caught_up),
         TEST(every_broadcast_reader_gets_everything),
         TEST(broadcast_from_the_end_reads_what_is_new),
