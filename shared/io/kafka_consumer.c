@@ -25,6 +25,7 @@ struct kafka_consumer {
     int partitions_assigned;      // broadcast
     rd_kafka_topic_partition_list_t *at_end; // partitions read to their end at least once
     int64_t next_lookup_ms;
+    char cluster[64];             // whose partitions those are
     _Atomic int64_t lag, rebalances;
 };
 
@@ -151,7 +152,7 @@ int kafka_consumer_poll(struct kafka_consumer *consumer, struct arena *arena, st
 {
     if (most > BATCH_MAX) most = BATCH_MAX;
     finish_batch(consumer);
-    if (consumer->broadcast && consumer->partitions_assigned == 0) broadcast_assign(consumer);
+    if (consumer->broadcast) broadcast_assign(consumer);
     // in between the broker is heard: a member that only works off what waited would miss that the group goes on without it
     if (!consumer->was_due) consumer->batch_count = lanes_take_due(&consumer->lanes, clock_monotonic_ms(), consumer->batch, most);
     consumer->was_due = consumer->batch_count > 0;
@@ -251,7 +252,7 @@ bool kafka_consumer_caught_up(struct kafka_consumer *consumer)
 }
 
 // Adds all partitions of a topic; false while the topic or the broker is not there.
-static bool add_partitions(struct kafka_consumer *consumer, const char *name, rd_kafka_topic_partition_list_t *list)
+static bool add_partitions(struct kafka_consumer *consumer, const char *name, int64_t offset, rd_kafka_topic_partition_list_t *list)
 {
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_topic_t *topic = rd_kafka_topic_new(consumer->client, name, NULL);
@@ -259,21 +260,38 @@ static bool add_partitions(struct kafka_consumer *consumer, const char *name, rd
     bool ok = rd_kafka_metadata(consumer->client, 0, topic, &metadata, METADATA_TIMEOUT_MS) == RD_KAFKA_RESP_ERR_NO_ERROR &&
               metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topics[0].partition_cnt > 0;
     for (int i = 0; ok && i < metadata->topics[0].partition_cnt; i++)
-        rd_kafka_topic_partition_list_add(list, name, metadata->topics[0].partitions[i].id)->offset =
-            consumer->from_end ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
+        rd_kafka_topic_partition_list_add(list, name, metadata->topics[0].partitions[i].id)->offset = offset;
     if (metadata) rd_kafka_metadata_destroy(metadata);
     rd_kafka_topic_destroy(topic);
     return ok;
 }
 
-// All partitions of all topics at once, as soon as every topic is there; asked for at most once a second.
+// As the latest metadata have it; asks nobody.
+static void cluster_of(struct kafka_consumer *consumer, char *out, size_t size)
+{
+    char *id = rd_kafka_clusterid(consumer->client, 0);
+    snprintf(out, size, "%s", id ? id : "");
+    if (id) rd_kafka_mem_free(consumer->client, id);
+}
+
+// All partitions of all topics at once, as soon as every topic is there. Anew, and from their beginning, where another cluster
+// has taken the place of the first: its offsets mean other messages. Looked at once a second at most.
 static void broadcast_assign(struct kafka_consumer *consumer)
 {
+    const bool again = consumer->partitions_assigned > 0;
+    char cluster[sizeof consumer->cluster];
     if (clock_monotonic_ms() < consumer->next_lookup_ms) return;
     consumer->next_lookup_ms = clock_monotonic_ms() + 1000;
+    cluster_of(consumer, cluster, sizeof cluster);
+    if (again && strcmp(cluster, consumer->cluster) == 0) return;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+    const int64_t offset = consumer->from_end && !again ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
     bool complete = true;
-    for (const char *const *topic = consumer->topics; *topic && complete; topic++) complete = add_partitions(consumer, *topic, list);
-    if (complete && rd_kafka_assign(consumer->client, list) == RD_KAFKA_RESP_ERR_NO_ERROR) consumer->partitions_assigned = list->cnt;
+    for (const char *const *topic = consumer->topics; *topic && complete; topic++) complete = add_partitions(consumer, *topic, offset, list);
+    if (complete && rd_kafka_assign(consumer->client, list) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        lanes_drop(&consumer->lanes);
+        consumer->partitions_assigned = list->cnt;
+        cluster_of(consumer, consumer->cluster, sizeof consumer->cluster);
+    }
     rd_kafka_topic_partition_list_destroy(list);
 }

@@ -23,7 +23,7 @@ static struct error err;
 static struct topic topic;
 static const char *topics[2], *group;
 static struct kafka_consumer *consumer, *second;
-static struct mock_broker *mock;
+static struct mock_broker *mock, *other_mock;
 static struct kafka_message batch[MOST];
 
 static int setup(void **state)
@@ -41,7 +41,8 @@ static int teardown(void **state)
     kafka_consumer_free(second);
     consumer = second = NULL;
     mock_broker_stop(mock);
-    mock = NULL;
+    mock_broker_stop(other_mock);
+    mock = other_mock = NULL;
     arena_free(arena);
     return 0;
 }
@@ -450,6 +451,25 @@ static void broadcast_waits_for_its_topic(void **state)
     expect_values(consumer, true, "01");
 }
 
+// Where the first broker's log ended the other one's goes on: what stands before is not what was read there.
+static void broadcast_reads_another_cluster_from_its_beginning(void **state)
+{
+    (void)state;
+    mock = mock_broker_start();
+    other_mock = mock_broker_start();
+    make_mock_topic(mock, 1);
+    mock_broker_make_topic(other_mock, topic.name, 1);
+    mock_send(mock, 3);
+    mock_send(other_mock, 5);
+    mock_broker_up(other_mock, false);
+    consumer = join_at(arena_printf(arena, "%s,%s", mock_broker_address(mock), mock_broker_address(other_mock)), NULL, false);
+    expect_values(consumer, true, "012");
+    mock_broker_up(other_mock, true);
+    mock_broker_up(mock, false);
+    eventually(strstr(take(consumer, MOST, true), "01234")); // "34" may come before that was seen
+    eventually((take(consumer, MOST, true), kafka_consumer_caught_up(consumer)));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 int main(void)
 {
@@ -471,6 +491,7 @@ int main(void)
         TEST(every_broadcast_reader_gets_everything),
         TEST(broadcast_from_the_end_reads_what_is_new),
         TEST(broadcast_waits_for_its_topic),
+        TEST(broadcast_reads_another_cluster_from_its_beginning),
     };
     return cmocka_run_group_tests(tests, NULL, close_broker);
 }
