@@ -7,6 +7,7 @@
 #include "kit_sql.h"
 
 #define KEY_MAX 255
+#define PURGE_MOST 5000
 
 // What a claim is filed under.
 struct claim {
@@ -64,7 +65,7 @@ bool idempotency_keep(struct request *rq, const char *key, const struct response
 
 bool idempotency_purge(struct db *db, int64_t retention_h, struct error *err)
 {
-    return db_exec(db, &SQL_idempotency_purge, DB_IN(DB_INT(retention_h)), NULL, err);
+    return db_exec(db, &SQL_idempotency_purge, DB_IN(DB_INT(retention_h), DB_INT(PURGE_MOST)), NULL, err);
 }
 
 static bool claim_of(struct request *rq, const char *sent, struct claim *ret, struct error *err)

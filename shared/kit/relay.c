@@ -23,6 +23,7 @@ static void relay_disconnect(struct relay *relay);
 static bool try_to_lead(struct relay *relay, struct error *err);
 static bool lead_once(struct relay *relay, struct error *err);
 static bool follow_once(struct relay *relay, struct error *err);
+static int rest_ms(const struct relay *relay);
 static void wait_for_work(struct relay *relay, int timeout_ms);
 
 struct relay *relay_start(struct app *app, struct error *err)
@@ -157,9 +158,16 @@ static bool lead_once(struct relay *relay, struct error *err)
     int64_t count = 0;
     if (!relay_ready(relay, err) || !relay_publish(relay, &count, err) || !relay_keep_house(relay, err)) return false;
     if (relay->undelivered_count > 0) wait_for_work(relay, FAILURE_PAUSE_MS);
-    else if (count < relay->app->config.relay_batch) wait_for_work(relay, (int)relay->app->config.relay_poll_ms);
+    else if (count < relay->app->config.relay_batch) wait_for_work(relay, rest_ms(relay));
     bool notified;
     return db_socket(&relay->db) < 0 || db_wait_notification(&relay->db, 0, &notified, err);
+}
+
+// As long as it rests although nobody wakes it: where old rows are left to purge, not at all.
+static int rest_ms(const struct relay *relay)
+{
+    const int64_t left_ms = relay->purge_due_ms - clock_monotonic_ms(), poll_ms = relay->app->config.relay_poll_ms;
+    return (int)(left_ms < 0 ? 0 : left_ms < poll_ms ? left_ms : poll_ms);
 }
 
 // Until somebody commits here, another replica says so, or time is up.

@@ -15,6 +15,7 @@
 #include "outbox.h"
 
 #define RETENTION_H 24
+#define PIECE 5000
 
 static struct kit_app kit_app;
 static struct kit_database *kit = &kit_app.kit;
@@ -37,12 +38,15 @@ static void add(const char *topic, const char *key, int hours_ago)
     test_database_run(&kit->database, sql);
 }
 
-static void purge(void)
+// How many it looked at.
+static int64_t purge(void)
 {
     struct db db = kit_session(kit, DB_WRITE);
-    kit_assert_fine(kit, db_exec(&db, &SQL_outbox_purge, DB_IN(DB_INT(RETENTION_H), DB_TEXT("{compacted}"), DB_TEXT("{kept}")), NULL, &kit->err) &&
-                             db_commit(&db, &kit->err));
+    int64_t looked_at = -1;
+    const struct db_values in = DB_IN(DB_INT(RETENTION_H), DB_TEXT("{compacted}"), DB_TEXT("{kept}"), DB_INT(PIECE));
+    kit_assert_fine(kit, db_row(&db, &SQL_outbox_purge, in, DB_OUT(DB_GET_INT(&looked_at)), &kit->err) == DB_FOUND && db_commit(&db, &kit->err));
     db_end(&db);
+    return looked_at;
 }
 
 // Ids that are left, and how far the cursor is: "1 2|2".
@@ -139,11 +143,11 @@ static void purge_takes_a_bounded_piece(void **state)
     (void)state;
     test_database_run(&kit->database, "INSERT INTO outbox (topic, type, key, data, published_at, broker_cluster) SELECT 'short', 't', n, '{}', "
                                       "now() - interval '25 hours', 'c' FROM generate_series(1, 5001) AS n");
-    purge();
+    assert_int_equal(purge(), PIECE);
     assert_string_equal(left(), "5001|5000");
-    purge();
+    assert_int_equal(purge(), 1);
     assert_string_equal(left(), "|5001");
-    purge();
+    assert_int_equal(purge(), 0);
     assert_string_equal(left(), "|5001");
 }
 
@@ -174,6 +178,24 @@ static void relay_forgets_what_is_old(void **state)
     relay_stop(relay);
 }
 
+// The rows are more than one piece, and no minute goes by between pieces.
+static void relay_does_not_rest_while_there_is_more_to_forget(void **state)
+{
+    (void)state;
+    char *cluster = NULL, sql[512];
+    assert_true(kafka_cluster_id(kit_app.app.config.kafka_brokers, kit->arena, &cluster, 10000, &kit->err));
+    snprintf(sql, sizeof sql, "INSERT INTO outbox (topic, type, key, data, published_at, broker_cluster) SELECT '%s', 't', n, '{}', "
+             "now() - interval '200 hours', '%s' FROM generate_series(1, 12001) AS n", topic_revocations.name, cluster);
+    test_database_run(&kit->database, sql);
+    test_database_run(&kit->database, "INSERT INTO inbox SELECT 's', n, 't', now() - interval '721 hours' FROM generate_series(1, 12001) AS n;"
+                                      "INSERT INTO idempotency_keys (owner, route, key, fingerprint, created_at) "
+                                      "SELECT 'o', 'r', n, 'f', now() - interval '25 hours' FROM generate_series(1, 12001) AS n");
+    struct relay *relay = relay_start(&kit_app.app, &kit->err);
+    assert_non_null(relay);
+    eventually(cell_is("SELECT concat((SELECT count(*) FROM outbox), ' ', (SELECT count(*) FROM inbox), ' ', (SELECT count(*) FROM idempotency_keys))", "0 0 0"));
+    relay_stop(relay);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -200,6 +222,7 @@ int main(void)
         TEST(nothing_behind_an_unpublished_event_is_looked_at),
         TEST(purge_takes_a_bounded_piece),
         TEST(relay_forgets_what_is_old),
+        TEST(relay_does_not_rest_while_there_is_more_to_forget),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

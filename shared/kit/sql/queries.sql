@@ -79,11 +79,11 @@ UPDATE idempotency_keys SET status = $4, content_type = $5, body = $6
  WHERE owner = $1 AND route = $2 AND key = $3;
 
 -- name: idempotency_purge
--- A bounded piece of what is older than $1 hours.
+-- At most $2 of what is older than $1 hours.
 DELETE FROM idempotency_keys
  WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency_keys
                           WHERE created_at < now() - make_interval(hours => $1::integer)
-                          ORDER BY created_at LIMIT 5000));
+                          ORDER BY created_at LIMIT $2));
 
 -- name: migration_lock
 -- Held by the connection of the one migrator at work.
@@ -133,25 +133,28 @@ SELECT count(*), coalesce((extract(epoch FROM clock_timestamp() - min(created_at
   FROM (SELECT created_at FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT 10000) AS waiting;
 
 -- name: outbox_purge
--- The next piece of the events that were published more than $1 hours ago, in id order, so that each is looked at once. An old
+-- The next $4 of the events that were published more than $1 hours ago, in id order, so that each is looked at once. An old
 -- event makes those before it of the same key superfluous where its topic is compacted ($2), and goes itself where its topic
--- is neither that nor kept for ever ($3).
+-- is neither that nor kept for ever ($3). How many were looked at: $4 means that there may be more.
 WITH candidate AS (
     SELECT id, topic, key, published_at < now() - make_interval(hours => $1::integer) AS is_old
-      FROM outbox WHERE id > (SELECT purged_to FROM outbox_purge) ORDER BY id LIMIT 5000
+      FROM outbox WHERE id > (SELECT purged_to FROM outbox_purge) ORDER BY id LIMIT $4
 ), aged AS (
     SELECT * FROM candidate
      WHERE id < coalesce((SELECT min(id) FROM candidate WHERE is_old IS NOT TRUE), 9223372036854775807)
 ), moved AS (
     UPDATE outbox_purge SET purged_to = coalesce((SELECT max(id) FROM aged), purged_to)
+), dropped AS (
+    DELETE FROM outbox AS o USING aged AS a
+     WHERE o.key = a.key AND o.topic = a.topic
+       AND CASE WHEN a.topic = ANY ($2::text[]) THEN o.id < a.id ELSE o.id = a.id AND a.topic <> ALL ($3::text[]) END
 )
-DELETE FROM outbox AS o USING aged AS a
- WHERE o.key = a.key AND o.topic = a.topic
-   AND CASE WHEN a.topic = ANY ($2::text[]) THEN o.id < a.id ELSE o.id = a.id AND a.topic <> ALL ($3::text[]) END;
+SELECT count(*) FROM aged;
 
 -- name: inbox_purge
+-- At most $2 of what was applied more than $1 hours ago.
 DELETE FROM inbox WHERE ctid = ANY (ARRAY(
-    SELECT ctid FROM inbox WHERE processed_at < now() - make_interval(hours => $1::integer) ORDER BY processed_at LIMIT 5000));
+    SELECT ctid FROM inbox WHERE processed_at < now() - make_interval(hours => $1::integer) ORDER BY processed_at LIMIT $2));
 
 -- name: inbox_claim
 -- Which of these events are new: their rows, in the order given.
