@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One thread. Outer loop: connect, wait for leadership, lead until the connection or the broker is lost.
+// One thread. Outer loop: connect, wait for leadership, lead until the connection is lost.
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -14,7 +14,6 @@
 #define LEADER_RETRY_MS 1000
 #define FAILURE_PAUSE_MS 500
 #define STOP_DRAIN_MS 2000
-#define FLUSH_MS 1000
 #define NOTIFY_MIN_MS 2
 
 static void *relay_main(void *argument);
@@ -23,6 +22,7 @@ static void relay_disconnect(struct relay *relay);
 static bool try_to_lead(struct relay *relay, struct error *err);
 static bool lead_once(struct relay *relay, struct error *err);
 static bool follow_once(struct relay *relay, struct error *err);
+static void forget_unmarked(struct relay *relay);
 static int rest_ms(const struct relay *relay);
 static void wait_for_work(struct relay *relay, int timeout_ms);
 
@@ -69,6 +69,7 @@ void relay_stop(struct relay *relay)
     arena_free(relay->arena);
     relay_stuck_clear(&relay->stuck);
     free(relay->delivered);
+    free(relay->unmarked);
     free(relay);
 }
 
@@ -88,7 +89,8 @@ static void *relay_main(void *argument)
     // what is committed already goes out, within reason
     int64_t deadline_ms = clock_monotonic_ms() + STOP_DRAIN_MS, count = 1;
     struct error err = {0};
-    while (atomic_load(&relay->leader) && count > 0 && clock_monotonic_ms() < deadline_ms && relay_publish(relay, &count, &err))
+    while (atomic_load(&relay->leader) && count > 0 && clock_monotonic_ms() < deadline_ms && relay_mark(relay, &err) &&
+           relay_publish(relay, &count, &err))
         arena_reset(relay->arena);
     relay_disconnect(relay);
     return NULL;
@@ -107,10 +109,10 @@ static bool relay_connect(struct relay *relay, struct error *err)
     return relay->pool != NULL;
 }
 
-// Closing the connection gives the advisory lock back.
+// Closing the connection gives the advisory lock back. What the producer still holds is not sent: another replica may lead by now.
 static void relay_disconnect(struct relay *relay)
 {
-    kafka_producer_free(relay->producer, FLUSH_MS);
+    kafka_producer_free(relay->producer, 0);
     relay->producer = NULL;
     arena_reset(relay->arena);
     if (relay->pool) {
@@ -130,8 +132,16 @@ static bool try_to_lead(struct relay *relay, struct error *err)
     atomic_store(&relay->leader, leader);
     metric_set(relay->leader_metric, leader);
     if (leader) log_info("relay_leads");
+    else forget_unmarked(relay);
     relay->cluster_due_ms = relay->purge_due_ms = relay->stats_due_ms = 0;
     return true;
+}
+
+// Whoever leads now has sent it again.
+static void forget_unmarked(struct relay *relay)
+{
+    free(relay->unmarked);
+    relay->unmarked = NULL;
 }
 
 // Another replica publishes: hand on wake-ups, a few at a time, and stand by.
@@ -143,6 +153,7 @@ static bool follow_once(struct relay *relay, struct error *err)
         if (!try_to_lead(relay, err)) return false;
         if (atomic_load(&relay->leader)) return true;
     }
+    if (!relay_count_backlog(relay, err)) return false; // a leader that hangs is seen by those who stand by
     uint64_t woken = 0;
     wait_for_work(relay, LEADER_RETRY_MS);
     if (read(relay->wake_fd, &woken, sizeof woken) < 0) return true;
@@ -156,8 +167,11 @@ static bool lead_once(struct relay *relay, struct error *err)
     uint64_t woken;
     if (read(relay->wake_fd, &woken, sizeof woken) < 0 && errno != EAGAIN) return error_set(err, &problem_internal, NULL);
     int64_t count = 0;
-    if (!relay_ready(relay, err) || !relay_publish(relay, &count, err) || !relay_keep_house(relay, err)) return false;
-    if (relay->undelivered_count > 0) wait_for_work(relay, FAILURE_PAUSE_MS);
+    bool ready = false;
+    if (!relay_mark(relay, err) || !relay_ready(relay, &ready, err)) return false;
+    if (ready && !relay_publish(relay, &count, err)) return false;
+    if (!relay_keep_house(relay, err)) return false;
+    if (!ready || relay->undelivered_count > 0) wait_for_work(relay, FAILURE_PAUSE_MS);
     else if (count < relay->app->config.relay_batch) wait_for_work(relay, rest_ms(relay));
     bool notified;
     return db_socket(&relay->db) < 0 || db_wait_notification(&relay->db, 0, &notified, err);

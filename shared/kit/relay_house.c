@@ -6,6 +6,33 @@
 #define PURGE_PIECE 5000
 #define STATS_MS 1000
 
+static bool purge(struct relay *relay, bool *ret_more, struct error *err);
+
+bool relay_count_backlog(struct relay *relay, struct error *err)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+    int64_t backlog = 0, age_ms = 0;
+    if (now_ms < relay->stats_due_ms) return true;
+    relay->stats_due_ms = now_ms + STATS_MS;
+    if (db_row(&relay->db, &SQL_relay_backlog, DB_NOTHING, DB_OUT(DB_GET_INT(&backlog), DB_GET_INT(&age_ms)), err) != DB_FOUND) return false;
+    atomic_store(&relay->backlog, backlog);
+    atomic_store(&relay->oldest_age_ms, age_ms);
+    metric_set(relay->backlog_metric, backlog);
+    metric_set(relay->age_metric, age_ms);
+    return true;
+}
+
+bool relay_keep_house(struct relay *relay, struct error *err)
+{
+    const int64_t now_ms = clock_monotonic_ms();
+    bool more = false;
+    if (!relay_count_backlog(relay, err)) return false;
+    if (now_ms < relay->purge_due_ms) return true;
+    if (!purge(relay, &more, err)) return false;
+    relay->purge_due_ms = more ? 0 : now_ms + PURGE_MS;
+    return true;
+}
+
 // A piece of each kind, so that publishing need not wait long; *ret_more: there may be more.
 static bool purge(struct relay *relay, bool *ret_more, struct error *err)
 {
@@ -25,24 +52,5 @@ static bool purge(struct relay *relay, bool *ret_more, struct error *err)
         !db_exec(&relay->db, &SQL_idempotency_purge, DB_IN(DB_INT(config->idempotency_retention_h), piece), &answers, err))
         return false;
     *ret_more = looked_at == PURGE_PIECE || applied == PURGE_PIECE || answers == PURGE_PIECE;
-    return true;
-}
-
-bool relay_keep_house(struct relay *relay, struct error *err)
-{
-    int64_t now_ms = clock_monotonic_ms();
-    bool more = false;
-    if (now_ms >= relay->stats_due_ms) {
-        int64_t backlog = 0, age_ms = 0;
-        relay->stats_due_ms = now_ms + STATS_MS;
-        if (db_row(&relay->db, &SQL_relay_backlog, DB_NOTHING, DB_OUT(DB_GET_INT(&backlog), DB_GET_INT(&age_ms)), err) != DB_FOUND) return false;
-        atomic_store(&relay->backlog, backlog);
-        atomic_store(&relay->oldest_age_ms, age_ms);
-        metric_set(relay->backlog_metric, backlog);
-        metric_set(relay->age_metric, age_ms);
-    }
-    if (now_ms < relay->purge_due_ms) return true;
-    if (!purge(relay, &more, err)) return false;
-    relay->purge_due_ms = more ? 0 : now_ms + PURGE_MS;
     return true;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the parts of the relay share: thread and leadership (relay.c), publishing (relay_publish.c), counting and purging
-// (relay_house.c). Private to relay*.c.
+// What the parts of the relay share: thread and leadership (relay.c), to whom it publishes (relay_cluster.c), publishing
+// (relay_publish.c), counting and purging (relay_house.c). Private to relay*.c.
 #pragma once
 
 #include <pthread.h>
@@ -19,8 +19,10 @@ struct relay {
     struct arena *arena;
     struct kafka_producer *producer;
     char cluster[64];
+    bool waits_for_broker;
     const char **delivered;         // ids acknowledged in this batch
     size_t delivered_count, undelivered_count;
+    char *unmarked;                 // those that the database does not know of yet, as an array; NULL: none
     struct relay_stuck stuck;
     int64_t cluster_due_ms, purge_due_ms, stats_due_ms, lead_due_ms, notified_ms;
     _Atomic bool leader;
@@ -28,10 +30,18 @@ struct relay {
     struct metric *published_metric, *backlog_metric, *age_metric, *leader_metric, *producers_metric;
 };
 
-// A producer that works, and the same cluster as before.
-MUST_USE bool relay_ready(struct relay *relay, struct error *err);
+// All false: the database, and the lead may be lost with it. What is wrong with the broker is waited for and no failure.
+
+// *ret_ready: there is a producer that works, and the cluster is known and has its topics.
+MUST_USE bool relay_ready(struct relay *relay, bool *ret_ready, struct error *err);
+// The producer's report of one message.
+void relay_delivered(void *state, void *tag, bool delivered);
 // Sends a batch in id order and marks what the broker acknowledged; *ret_count rows were there.
 MUST_USE bool relay_publish(struct relay *relay, int64_t *ret_count, struct error *err);
+// Marks what was acknowledged and could not be marked then, so that it is not sent again and again.
+MUST_USE bool relay_mark(struct relay *relay, struct error *err);
 
-// Counts what waits and purges what is old, each when it is due.
+// Counts what waits, where that is due.
+MUST_USE bool relay_count_backlog(struct relay *relay, struct error *err);
+// The same, and purges what is old.
 MUST_USE bool relay_keep_house(struct relay *relay, struct error *err);

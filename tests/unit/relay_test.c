@@ -204,21 +204,76 @@ static void stop_publishes_what_is_committed(void **state)
     relay_stop(NULL);
 }
 
+#define HOUR_MS 3600000
+
+static int64_t gauge(const struct app *of, const char *name)
+{
+    return metric_value(metrics_gauge(of->metrics, name, "", NULL));
+}
+
+static bool tells_of_three(const struct app *which)
+{
+    return gauge(which, "outbox_backlog") == 3 && gauge(which, "outbox_oldest_age_ms") >= HOUR_MS;
+}
+
+// While the broker is away, when it matters; by the leader and by whoever stands by, should the leader hang.
 static void backlog_is_counted_with_its_age(void **state)
 {
     (void)state;
-    mock = mock_broker_start(); // without the topic: nothing goes out
+    mock = mock_broker_start();
     mock_broker_up(mock, false);
-    app->config.kafka_brokers = mock_broker_address(mock);
+    app->config.kafka_brokers = replica.config.kafka_brokers = mock_broker_address(mock);
     test_database_run(database, arena_printf(kit_app.kit.arena, "INSERT INTO outbox (topic, type, key, data, created_at) SELECT '%s', 'x.v1', n, '{}', "
                                              "now() - interval '1 hour' FROM generate_series(1, 3) AS n", topic.name));
     start(app);
     eventually(stats(app).leader);
+    start(&replica);
+    eventually(tells_of_three(app) && tells_of_three(&replica));
+    assert_int_equal(gauge(app, "outbox_relay_leader"), 1);
+    assert_int_equal(gauge(&replica, "outbox_relay_leader"), 0);
     assert_int_equal(stats(app).published_total, 0);
     mock_broker_make_topic(mock, topic.name, 1);
     mock_broker_up(mock, true);
     eventually(stats(app).published_total == 3);
-    eventually(stats(app).backlog == 0 && stats(app).oldest_age_ms == 0);
+    eventually(stats(app).backlog == 0 && stats(app).oldest_age_ms == 0 && gauge(&replica, "outbox_backlog") == 0);
+}
+
+// The same once rows have been handed to the producer.
+static void backlog_grows_while_the_broker_is_awaited(void **state)
+{
+    (void)state;
+    mock = mock_broker_start();
+    mock_broker_make_topic(mock, topic.name, 1);
+    app->config.kafka_brokers = mock_broker_address(mock);
+    start(app);
+    tell(topic.name, "k1", "'{}'");
+    eventually(stats(app).published_total == 1);
+    mock_broker_up(mock, false);
+    for (int i = 1; i <= 3; i++) {
+        tell(topic.name, "k2", "'{}'");
+        eventually(gauge(app, "outbox_backlog") == i);
+    }
+    const int64_t age_ms = gauge(app, "outbox_oldest_age_ms");
+    eventually(gauge(app, "outbox_oldest_age_ms") > age_ms);
+    mock_broker_up(mock, true);
+    eventually(gauge(app, "outbox_backlog") == 0);
+}
+
+// A database that takes no more writes (full, or read-only) does not make the relay send the same rows again and again.
+static void what_cannot_be_marked_is_not_sent_again(void **state)
+{
+    (void)state;
+    test_database_run(database, "CREATE SEQUENCE tries; CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('tries'); "
+                                "RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$; "
+                                "CREATE TRIGGER refuse BEFORE UPDATE ON outbox FOR EACH STATEMENT EXECUTE FUNCTION refuse()");
+    tell(topic.name, "k1", "'{}'");
+    start(app);
+    eventually(cell_is("SELECT last_value >= 3 FROM tries", "t"));
+    assert_string_equal(test_database_run(database, WAITING), "k1");
+    test_database_run(database, "DROP FUNCTION refuse() CASCADE; DROP SEQUENCE tries");
+    tell(topic.name, "k2", "'{}'");
+    eventually(cell_is(WAITING, ""));
+    assert_int_equal(read_topic(2), 2);
 }
 
 // --- Rows that cannot go out ----------------------------------------------------------------------
@@ -322,6 +377,18 @@ static void rows_of_another_cluster_are_published_again(void **state)
     assert_string_equal(kafka_message_header(&messages[4], "ce_id"), "3");
 }
 
+// More than one statement takes; none is published before all are due again, so that order is kept.
+static void many_rows_of_another_cluster_are_published_again(void **state)
+{
+    (void)state;
+    app->config.relay_batch = 5000;
+    test_database_run(database, arena_printf(kit_app.kit.arena, "INSERT INTO outbox (topic, type, key, data, published_at, broker_cluster) "
+                                             "SELECT '%s', 'x.v1', n, '{}', now(), 'a cluster that is gone' FROM generate_series(1, 20003) AS n", topic.name));
+    start(app);
+    eventually(stats(app).published_total == 20003);
+    assert_string_equal(test_database_run(database, "SELECT count(*) FROM outbox WHERE broker_cluster LIKE 'a %'"), "0");
+}
+
 static void fatal_producer_error_is_survived(void **state)
 {
     (void)state;
@@ -354,6 +421,25 @@ static void database_that_goes_and_comes_back_is_survived(void **state)
     assert_int_equal(read_topic(2), 2);
 }
 
+// Another replica may lead by now: what is not acknowledged is left to it.
+static void lead_is_given_up_with_the_database_while_the_broker_is_awaited(void **state)
+{
+    (void)state;
+    mock = mock_broker_start();
+    mock_broker_make_topic(mock, topic.name, 1);
+    app->config.kafka_brokers = mock_broker_address(mock);
+    start(app);
+    tell(topic.name, "k1", "'{}'");
+    eventually(cell_is(WAITING, ""));
+    mock_broker_up(mock, false);
+    tell(topic.name, "k2", "'{}'");
+    eventually(stats(app).backlog == 1);
+    test_database_run(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'relay'");
+    eventually(stats(app).producers_total == 2);
+    mock_broker_up(mock, true);
+    eventually(cell_is(WAITING, ""));
+}
+
 static int make(void **state)
 {
     (void)state;
@@ -378,6 +464,8 @@ int main(void)
         TEST(commit_wakes_the_relay),
         TEST(stop_publishes_what_is_committed),
         TEST(backlog_is_counted_with_its_age),
+        TEST(backlog_grows_while_the_broker_is_awaited),
+        TEST(what_cannot_be_marked_is_not_sent_again),
         TEST(row_that_is_refused_stops_its_key_alone),
         TEST(many_rows_behind_a_refused_one_stop_no_other_key),
         TEST(topic_that_is_missing_is_published_to_once_it_is_there),
@@ -385,8 +473,10 @@ int main(void)
         TEST(other_relay_takes_over),
         TEST(commit_at_a_follower_wakes_the_leader),
         TEST(rows_of_another_cluster_are_published_again),
+        TEST(many_rows_of_another_cluster_are_published_again),
         TEST(fatal_producer_error_is_survived),
         TEST(database_that_goes_and_comes_back_is_survived),
+        TEST(lead_is_given_up_with_the_database_while_the_broker_is_awaited),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }

@@ -122,10 +122,18 @@ SELECT id, topic, type, key, data, traceparent, to_char(created_at AT TIME ZONE 
 -- name: relay_published
 UPDATE outbox SET published_at = clock_timestamp(), broker_cluster = $2 WHERE id = ANY ($1::bigint[]);
 
+-- name: relay_is_other_cluster
+-- Whether another broker than this one acknowledged something.
+SELECT EXISTS (SELECT FROM outbox WHERE published_at IS NOT NULL AND broker_cluster <> $1);
+
 -- name: relay_other_cluster
--- What another broker acknowledged is published again to this one.
-UPDATE outbox SET published_at = NULL, broker_cluster = NULL
- WHERE published_at IS NOT NULL AND broker_cluster <> $1;
+-- What another broker acknowledged is published again to this one: the next $3 rows behind id $2; how many, and the last of them.
+WITH piece AS (
+    SELECT id FROM outbox WHERE id > $2 AND published_at IS NOT NULL AND broker_cluster <> $1 ORDER BY id LIMIT $3
+), again AS (
+    UPDATE outbox SET published_at = NULL, broker_cluster = NULL WHERE id IN (SELECT id FROM piece)
+)
+SELECT count(*), max(id) FROM piece;
 
 -- name: relay_backlog
 -- Capped, so that a long backlog costs no more than a short one.
