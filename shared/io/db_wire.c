@@ -9,9 +9,14 @@
 
 #include "clock.h"
 
-#define OPTIONS_SIZE 256
-// A broken network shows after this long even while we only wait.
+#define OPTIONS_SIZE 512
+// A broken network shows after this long even while we only wait: to us, and to the server, which holds our locks until then.
 #define NETWORK_TIMEOUT_MS "15000"
+#define KEEPALIVES_IDLE_S "10"
+#define KEEPALIVES_INTERVAL_S "3"
+#define KEEPALIVES_COUNT "2"
+#define IDLE_IN_TRANSACTION_MS_MIN 1000
+#define IDLE_IN_TRANSACTION_MS_MAX 30000
 
 static bool wait_for_input(PGconn *pg, int64_t deadline_ms);
 static bool prepare_all(PGconn *pg, const struct db_pool_config *config, struct error *err);
@@ -38,14 +43,24 @@ static void ignore_notice(void *unused, const char *message)
     (void)message;
 }
 
+// Two statements' time: whoever does nothing for longer in the middle of a transaction is frozen or gone, and others need what it
+// has locked.
+static int idle_in_transaction_ms(int statement_timeout_ms)
+{
+    const int64_t idle_ms = 2 * (int64_t)statement_timeout_ms;
+    if (idle_ms == 0) return 0;
+    return idle_ms < IDLE_IN_TRANSACTION_MS_MIN ? IDLE_IN_TRANSACTION_MS_MIN : idle_ms > IDLE_IN_TRANSACTION_MS_MAX ? IDLE_IN_TRANSACTION_MS_MAX : (int)idle_ms;
+}
+
 // A lock is given up before the statement is, so that a deadlock reads as "try again".
 static void session_options(const struct db_pool_config *config, char out[OPTIONS_SIZE])
 {
     snprintf(out, OPTIONS_SIZE,
              "-c statement_timeout=%d -c lock_timeout=%d -c idle_in_transaction_session_timeout=%d "
-             "-c timezone=UTC -c client_min_messages=warning -c jit=off",
-             config->statement_timeout_ms, config->statement_timeout_ms / 2,
-             config->statement_timeout_ms > 0 ? 30000 : 0);
+             "-c tcp_keepalives_idle=" KEEPALIVES_IDLE_S " -c tcp_keepalives_interval=" KEEPALIVES_INTERVAL_S
+             " -c tcp_keepalives_count=" KEEPALIVES_COUNT " -c tcp_user_timeout=" NETWORK_TIMEOUT_MS
+             " -c timezone=UTC -c client_min_messages=warning -c jit=off",
+             config->statement_timeout_ms, config->statement_timeout_ms / 2, idle_in_transaction_ms(config->statement_timeout_ms));
 }
 
 PGconn *wire_connect(const struct db_pool_config *config, struct error *err)
@@ -58,7 +73,7 @@ PGconn *wire_connect(const struct db_pool_config *config, struct error *err)
                                  "options", "keepalives_idle", "keepalives_interval", "keepalives_count",
                                  "tcp_user_timeout", NULL};
     const char *const values[] = {config->url, config->application_name, connect_timeout, "UTF8", options,
-                                  "10", "3", "2", NETWORK_TIMEOUT_MS, NULL};
+                                  KEEPALIVES_IDLE_S, KEEPALIVES_INTERVAL_S, KEEPALIVES_COUNT, NETWORK_TIMEOUT_MS, NULL};
     PGconn *pg = PQconnectdbParams(names, values, /* expand_dbname= */ 1);
     if (PQstatus(pg) != CONNECTION_OK) {
         db_problem(NULL, pg, NULL, "connect", NULL, err);

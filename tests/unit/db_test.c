@@ -37,6 +37,8 @@ STATEMENT(trace_read, 0, "SELECT current_setting('dc.traceparent', true)");
 STATEMENT(isolation, 0, "SHOW transaction_isolation");
 STATEMENT(settings_read, 0,
           "SELECT current_setting('TimeZone') || ' ' || current_setting('client_encoding')");
+STATEMENT(keepalives_read, 0,
+          "SELECT concat_ws(' ', current_setting('tcp_keepalives_idle'), current_setting('tcp_keepalives_interval'), current_setting('tcp_keepalives_count'))");
 STATEMENT(sleep_ms, 1, "SELECT pg_sleep($1::float / 1000)");
 STATEMENT(parse_number, 1, "SELECT ($1::text)::bigint");
 STATEMENT(parse_json, 1, "SELECT ($1::text)::jsonb ->> 0");
@@ -51,7 +53,7 @@ static const struct sql *const statements[] = {
     &person_insert, &person_delete_all,  &pet_insert, &people_count, &counter_add,
     &counter_read,  &counter_lock_now,   &trace_read, &isolation,    &settings_read,
     &sleep_ms,      &parse_number,       &parse_json, &divide,       &raise,
-    &die_once,      &die_once_inserting, &notify,     NULL};
+    &die_once,      &die_once_inserting, &notify,     &keepalives_read, NULL};
 static const struct sql *const *const lists[] = {statements, NULL};
 
 static const struct problem email_taken = {"email-taken", 409, "E-mail taken", "Sign in instead."};
@@ -259,6 +261,17 @@ static void session_is_utc_and_utf8(void **state)
     db_end(&db);
 }
 
+// The server notices within seconds that our machine is gone, and gives our locks to others.
+static void server_looks_after_us_as_we_after_it(void **state)
+{
+    (void)state;
+    struct db db = session(DB_READ);
+    const char *text = NULL;
+    assert_fine(db_text(&db, &keepalives_read, DB_NOTHING, &text, NULL, &err));
+    assert_string_equal(text, "10 3 2");
+    db_end(&db);
+}
+
 // --- Transactions --------------------------------------------------------------------------------
 static void commit_keeps_and_end_rolls_back(void **state)
 {
@@ -445,6 +458,25 @@ static void lock_in_use_means_again(void **state)
     assert_true(err.retry);
     db_end(&other);
     db_end(&holder);
+}
+
+// Whoever began it is frozen, say.
+static void transaction_that_hangs_does_not_keep_its_locks(void **state)
+{
+    (void)state;
+    bool added = false;
+    struct db hung = session(DB_WRITE);
+    assert_fine(db_exec(&hung, &counter_add, DB_IN(DB_INT(2)), NULL, &err));
+    for (int64_t until_ms = clock_monotonic_ms() + 30000; !added && clock_monotonic_ms() < until_ms;) {
+        struct db other = session(DB_WRITE);
+        err = (struct error){.arena = arena};
+        added = db_exec(&other, &counter_add, DB_IN(DB_INT(2)), NULL, &err) && db_commit(&other, &err);
+        db_end(&other);
+    }
+    assert_true(added);
+    assert_false(db_commit(&hung, &err));
+    assert_problem(&problem_unavailable);
+    db_end(&hung);
 }
 
 #define ADDERS 8
@@ -877,6 +909,7 @@ int main(void)
         TEST(rows_are_walked),
         TEST(arrays_are_quoted),
         TEST(session_is_utc_and_utf8),
+        TEST(server_looks_after_us_as_we_after_it),
         TEST(commit_keeps_and_end_rolls_back),
         TEST(failed_transaction_takes_nothing_more),
         TEST(trace_and_isolation_reach_the_transaction),
@@ -885,6 +918,7 @@ int main(void)
         TEST(transaction_is_run_again),
         TEST(serialization_failure_is_run_again),
         TEST(lock_in_use_means_again),
+        TEST(transaction_that_hangs_does_not_keep_its_locks),
         TEST(threads_share_the_pool),
         TEST(deadlock_is_run_again),
         TEST(constraints_become_problems),
