@@ -29,7 +29,7 @@ struct inbox {
     int failures_in_a_row;
     int64_t redrive_due_ms;
     _Atomic bool stopping;
-    struct metric *applied_metric, *seen_metric, *parked_metric, *parked_keys_metric, *lag_metric, *paused_metric;
+    struct metric *applied_metric, *seen_metric, *parked_metric, *parked_keys_metric, *lag_metric, *paused_metric, *rebalances_metric;
 };
 
 static void *inbox_main(void *argument);
@@ -56,6 +56,7 @@ static void make_metrics(struct inbox *inbox)
     inbox->parked_metric = metrics_counter(metrics, "inbox_parked_total", "Events that could not be applied and parked their key.", NULL);
     inbox->parked_keys_metric = metrics_gauge(metrics, "inbox_parked_keys", "Keys that wait for an operator.", NULL);
     inbox->lag_metric = metrics_gauge(metrics, "inbox_lag", "Messages behind the end of our partitions; -1 unknown.", NULL);
+    inbox->rebalances_metric = metrics_counter(metrics, "inbox_rebalances_total", "Times that the group shared out its partitions anew.", NULL);
     inbox->paused_metric = metrics_counter(metrics, "inbox_pauses_total", "Partitions paused because of trouble that passes.", NULL);
 }
 
@@ -222,4 +223,5 @@ static void look_after_parked(struct inbox *inbox)
         metric_set(inbox->parked_keys_metric, keys);
     db_end(&db);
     metric_set(inbox->lag_metric, kafka_consumer_lag(inbox->consumer));
+    metric_set(inbox->rebalances_metric, kafka_consumer_rebalances(inbox->consumer));
 }
