@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,6 +45,7 @@ static void become(const char *const *arguments, const char *const *environment,
     hand_on("LSAN_OPTIONS", envp, &count);
     for (; *environment && count < ENVIRONMENT_MAX - 1; environment++) envp[count++] = (char *)(uintptr_t)*environment;
     for (int i = 0; arguments[i] && i < ARGUMENTS_MAX - 2; i++) argv[i + 1] = (char *)(uintptr_t)arguments[i];
+    prctl(PR_SET_PDEATHSIG, SIGKILL); // a test that crashes leaves nothing behind
     if (dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(errors, STDERR_FILENO) >= 0)
         execve("/proc/self/exe", argv, envp);
     _exit(127);

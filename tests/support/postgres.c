@@ -81,6 +81,30 @@ const char *test_database_run(const struct test_database *database, const char *
     return out;
 }
 
+struct database_session *test_database_hold(const struct test_database *database, const char *sql)
+{
+    PGconn *pg = PQconnectdb(database->url);
+    const char *const steps[] = {"BEGIN", sql};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        PGresult *result = PQexec(pg, steps[i]);
+        const ExecStatusType status = PQresultStatus(result);
+        PQclear(result);
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail_msg("%s: %s", steps[i], PQerrorMessage(pg));
+    }
+    return (struct database_session *)pg;
+}
+
+void database_let_go(struct database_session *session)
+{
+    PQfinish((PGconn *)session);
+}
+
+void database_keep(struct database_session *session)
+{
+    PQclear(PQexec((PGconn *)session, "COMMIT"));
+    PQfinish((PGconn *)session);
+}
+
 void test_database_allow(const struct test_database *database, int allowed)
 {
     int failed = run_on_server(allowed ? "ALTER DATABASE %s ALLOW_CONNECTIONS true"

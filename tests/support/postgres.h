@@ -20,5 +20,11 @@ int test_database_drop(const struct test_database *database);
 // Runs SQL on a connection of its own; the test fails when the SQL does. The first cell of the last
 // result, "" for none, valid until the next call.
 const char *test_database_run(const struct test_database *database, const char *sql);
+// Runs SQL in a transaction that stays open, to hold its locks until it is let go; the test fails when the SQL does.
+struct database_session;
+struct database_session *test_database_hold(const struct test_database *database, const char *sql);
+void database_let_go(struct database_session *session);
+void database_keep(struct database_session *session); // the same, and what it changed stays
+
 // Takes away (false) or gives back the right to connect, and ends the connections there are.
 void test_database_allow(const struct test_database *database, int allowed);

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <postgresql/libpq-fe.h>
-
-#include "postgres.h"
 #include "text.h"
 
 // A start takes a few seconds, on a busy machine many.
@@ -118,27 +115,9 @@ const char *database_ask(const char *database, const char *sql_format, ...)
 
 struct database_session *database_hold(const char *database, const char *sql)
 {
-    PGconn *pg = PQconnectdb(database_url(database));
-    const char *const steps[] = {"BEGIN", sql};
-    for (size_t i = 0; i < COUNT_OF(steps); i++) {
-        PGresult *result = PQexec(pg, steps[i]);
-        const ExecStatusType status = PQresultStatus(result);
-        const bool ok = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
-        PQclear(result);
-        if (!ok) fail_msg("%s: %s", steps[i], PQerrorMessage(pg));
-    }
-    return (struct database_session *)pg;
-}
-
-void database_let_go(struct database_session *session)
-{
-    PQfinish((PGconn *)session);
-}
-
-void database_keep(struct database_session *session)
-{
-    PQclear(PQexec((PGconn *)session, "COMMIT"));
-    PQfinish((PGconn *)session);
+    struct test_database target = {0};
+    snprintf(target.url, sizeof target.url, "%s", database_url(database));
+    return test_database_hold(&target, sql);
 }
 
 bool within(int seconds, bool (*holds)(void *argument), void *argument)

@@ -3,6 +3,7 @@
 // stops a part names stack_restore as the teardown of its tests, so that the next one finds all of them up.
 #pragma once
 
+#include "postgres.h"
 #include "story.h"
 
 // Parts are "postgres", "kafka", "auth", "profiles", "payments", "gateway". Each returns once it is so: stopped, or ready for work.
@@ -21,11 +22,8 @@ const char *service_setting(const char *service, const char *name);
 const char *database_url(const char *database);
 // Runs SQL in it as superuser; the first cell of the last result, "" for none. The test fails when the SQL does.
 const char *database_ask(const char *database, const char *sql_format, ...) __attribute__((format(printf, 2, 3)));
-// Runs SQL in a transaction that stays open, to hold its locks until it is let go; the test fails when the SQL does.
-struct database_session;
+// test_database_hold for one of them.
 struct database_session *database_hold(const char *database, const char *sql);
-void database_let_go(struct database_session *session);
-void database_keep(struct database_session *session); // the same, and what it changed stays
 
 // Asks until the check holds or seconds have passed; whether it held.
 bool within(int seconds, bool (*holds)(void *argument), void *argument);
