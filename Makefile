@@ -129,7 +129,11 @@ TESTS := $(patsubst %.c,%,$(wildcard tests/*/*_test.c))
 # generated headers first
 $(SUPPORT) $(call objects,$(wildcard tests/fuzz/*.c)) $(patsubst %,$(BUILD)/obj/%.o,$(TESTS)): | $(BUILD)/gen/kit/kit_sql.c $(foreach s,$(SERVICES),$(if $(wildcard services/$(s)/sql/*.sql),$(BUILD)/gen/$(s)/$(s)_sql.c))
 $(foreach t,$(TESTS),$(eval $(call test_rules,$(t))))
-tests-all: $(addprefix $(BUILD)/,$(TESTS)) fuzz-all
+# Preloaded into a PostgreSQL server, which has no sanitizer.
+FULL_DISK := $(BUILD)/tests/chaos/full_disk.so
+$(FULL_DISK): tests/chaos/full_disk.c
+	@mkdir -p $(@D) && echo "  link  $@" && $(CC) -std=gnu17 -O2 $(WARNINGS) -fPIC -shared $< -ldl -o $@
+tests-all: $(addprefix $(BUILD)/,$(TESTS)) $(FULL_DISK) fuzz-all
 
 # --- Fuzz targets: tests/fuzz/*_fuzz.c, linked with the archives of all services. The kind `fuzzer` drives them by libFuzzer;
 # in every other kind they replay the files they are given (make test feeds them the seeds).
