@@ -58,7 +58,8 @@ bool relay_mark(struct relay *relay, struct error *err)
     return true;
 }
 
-// Sends all rows; behind one that the client refuses its key waits.
+// Sends all rows; behind one that the client refuses its key waits. The first refusal is told: where a topic is missing, there is
+// one for each row.
 static void produce_rows(struct relay *relay, const struct db_rows *rows)
 {
     const char **failed = arena_alloc(relay->arena, 2 * (size_t)rows->count * sizeof *failed);
@@ -70,7 +71,7 @@ static void produce_rows(struct relay *relay, const struct db_rows *rows)
             kafka_producer_poll(relay->producer, 0);
             continue;
         }
-        if (err.problem) log_failure(LOG_LEVEL_ERROR, "event_not_produced", &err);
+        if (err.problem && failed_count == 0) log_failure(LOG_LEVEL_ERROR, "event_not_produced", &err);
         relay->undelivered_count++;
         failed[failed_count++] = topic;
         failed[failed_count++] = key;
