@@ -89,11 +89,14 @@ CONF
     mv "$part" "$POSTGRES_DIR"
 }
 
+# 16 random bytes as Kafka writes them; at its start a '-' would be taken for an option.
+cluster_id() { openssl rand -base64 16 | tr '+/' '-_' | tr -d '=' | sed 's/^-/A/'; }
+
 init_kafka() {
     mkdir -p "$RUN_DIR/kafka"
     sed -e "s#@PORT@#$KAFKA_PORT#g" -e "s#@CONTROLLER_PORT@#$CONTROLLER_PORT#g" -e "s#@DATA@#$RUN_DIR/kafka/data#g" \
         docker/kafka/server.properties >"$RUN_DIR/kafka/server.properties"
     [ ! -e "$RUN_DIR/kafka/data/meta.properties" ] || return 0
-    java -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$BORROWED/kafka/*" kafka.tools.StorageTool format -t "$(openssl rand -base64 16 | tr '+/' '-_' | tr -d '=')" \
+    java -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$BORROWED/kafka/*" kafka.tools.StorageTool format -t "$(cluster_id)" \
         -c "$RUN_DIR/kafka/server.properties"
 }
