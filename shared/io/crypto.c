@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
+// Digests go by OpenSSL's old functions: those that replace them (EVP, and SHA256 and HMAC, which call it) take memory and
+// may fail, and nobody could say what to do about a digest that there is not.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "crypto.h"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,22 +40,51 @@ char *crypto_token(struct arena *arena)
     return crypto_base64url(arena, bytes, sizeof(bytes));
 }
 
+// Of two texts, one after the other.
+static void sha256(const void *first, size_t first_length, const void *second, size_t second_length,
+                   unsigned char out[SHA256_DIGEST_LENGTH])
+{
+    SHA256_CTX context;
+    SHA256_Init(&context);
+    SHA256_Update(&context, first, first_length);
+    SHA256_Update(&context, second, second_length);
+    SHA256_Final(out, &context);
+    OPENSSL_cleanse(&context, sizeof(context));
+}
+
+void crypto_sha256(const void *bytes, size_t length, unsigned char out[SHA256_SIZE])
+{
+    sha256(bytes, length, "", 0, out);
+}
+
 void crypto_sha256_hex(const void *bytes, size_t length, char out[SHA256_HEX_SIZE])
 {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256(bytes, length, digest);
+    unsigned char digest[SHA256_SIZE];
+    crypto_sha256(bytes, length, digest);
     to_hex(digest, sizeof(digest), out);
 }
 
+// RFC 2104.
 void crypto_hmac_sha256_hex(const void *key, size_t key_length, const void *bytes, size_t length,
                             char out[SHA256_HEX_SIZE])
 {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    // Without memory for a digest there is no safe answer to give.
-    if (HMAC(EVP_sha256(), key, (int)key_length, bytes, length, digest, NULL) == NULL) {
-        abort();
+    unsigned char inner[SHA256_CBLOCK] = {0};
+    unsigned char outer[SHA256_CBLOCK];
+    unsigned char digest[SHA256_SIZE];
+    if (key_length > sizeof(inner)) {
+        crypto_sha256(key, key_length, inner);
+    } else if (key_length > 0) {
+        memcpy(inner, key, key_length);
     }
+    for (size_t i = 0; i < sizeof(inner); i++) {
+        outer[i] = inner[i] ^ 0x5c;
+        inner[i] ^= 0x36;
+    }
+    sha256(inner, sizeof(inner), bytes, length, digest);
+    sha256(outer, sizeof(outer), digest, sizeof(digest), digest);
     to_hex(digest, sizeof(digest), out);
+    OPENSSL_cleanse(inner, sizeof(inner));
+    OPENSSL_cleanse(outer, sizeof(outer));
 }
 
 bool crypto_equal(const char *expected, const char *given)

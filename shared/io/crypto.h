@@ -9,11 +9,14 @@
 #include "arena.h"
 #include "error.h"
 
+#define SHA256_SIZE 32
 #define SHA256_HEX_SIZE 65
 
 void crypto_random(void *out, size_t length); // getrandom(2); never fails on Linux ≥ 5.6
 // An unguessable token of 256 bits, base64url, 43 characters. NULL when the arena failed.
 char *crypto_token(struct arena *arena);
+// Digests take no memory and cannot fail.
+void crypto_sha256(const void *bytes, size_t length, unsigned char out[SHA256_SIZE]);
 void crypto_sha256_hex(const void *bytes, size_t length, char out[SHA256_HEX_SIZE]);
 void crypto_hmac_sha256_hex(const void *key, size_t key_length, const void *bytes, size_t length,
                             char out[SHA256_HEX_SIZE]);
@@ -25,7 +28,7 @@ char *crypto_base64(struct arena *arena, const void *bytes, size_t length);
 // Decodes; false when malformed. *ret is NUL-terminated as a convenience.
 bool crypto_base64url_decode(struct arena *arena, const char *text, void **ret, size_t *ret_length);
 
-// bcrypt ($2b$) through libxcrypt's crypt_ra; cost 4–15. Over 72 bytes is refused, never cut.
+// bcrypt ($2b$) through libxcrypt's crypt_rn; cost 4–15. Over 72 bytes is refused, never cut.
 // About 210 ms at cost 12, so callers bound how many run at once (struct semaphore below).
 MUST_USE bool password_hash(struct arena *arena, const char *password, int cost, char **ret, struct error *err);
 // True when password matches hash. With hash NULL it spends the time of a real check at `cost`

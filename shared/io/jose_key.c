@@ -6,7 +6,6 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/sha.h>
 #include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,11 +143,11 @@ static char *thumbprint(const struct jose_key *key, struct arena *arena)
         text = arena_printf(arena, "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}",
                             json_member_text(members, "e"), json_member_text(members, "n"));
     }
-    unsigned char digest[SHA256_DIGEST_LENGTH];
+    unsigned char digest[SHA256_SIZE];
     if (members == NULL || text == NULL) {
         return NULL;
     }
-    SHA256((const unsigned char *)text, strlen(text), digest);
+    crypto_sha256(text, strlen(text), digest);
     return crypto_base64url(arena, digest, sizeof(digest));
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <crypt.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "crypto.h"
@@ -10,18 +9,11 @@
 #define COST_MIN 4
 #define COST_MAX 15
 
-// Work space of one crypt_ra call; wiped before it goes, as it has held the password.
-struct work {
-    void *data;
-    int size;
-};
-
-static void work_release(struct work *work)
+// Work space of one crypt_rn call, on the stack: a password must not be found wrong for want of memory. Wiped before it goes, as
+// it has held the password.
+static void work_wipe(struct crypt_data *work)
 {
-    if (work->data != NULL) {
-        explicit_bzero(work->data, (size_t)work->size);
-        free(work->data);
-    }
+    explicit_bzero(work, sizeof(*work));
 }
 
 bool password_hash(struct arena *arena, const char *password, int cost, char **ret, struct error *err)
@@ -36,15 +28,15 @@ bool password_hash(struct arena *arena, const char *password, int cost, char **r
     char salt_bytes[16];
     char salt[CRYPT_GENSALT_OUTPUT_SIZE];
     crypto_random(salt_bytes, sizeof(salt_bytes));
-    CLEANUP(work_release) struct work work = {0};
+    CLEANUP(work_wipe) struct crypt_data work = {0};
     const char *hash = NULL;
     if (crypt_gensalt_rn("$2b$", (unsigned long)cost, salt_bytes, sizeof(salt_bytes), salt, sizeof(salt)) !=
         NULL) {
-        hash = crypt_ra(password, salt, &work.data, &work.size);
+        hash = crypt_rn(password, salt, &work, sizeof(work));
     }
     if (hash == NULL || strlen(hash) != BCRYPT_HASH_LENGTH) {
         error_set(err, &problem_internal, NULL);
-        return error_cause(err, "crypt_ra gave no bcrypt hash");
+        return error_cause(err, "crypt_rn gave no bcrypt hash");
     }
     *ret = arena_strdup(arena, hash);
     return *ret != NULL || error_set(err, &problem_unavailable, NULL);
@@ -59,7 +51,7 @@ bool password_verify(const char *password, const char *hash, int cost)
         setting[4] = (char)('0' + cost / 10);
         setting[5] = (char)('0' + cost % 10);
     }
-    CLEANUP(work_release) struct work work = {0};
-    const char *result = crypt_ra(password, known ? hash : setting, &work.data, &work.size);
+    CLEANUP(work_wipe) struct crypt_data work = {0};
+    const char *result = crypt_rn(password, known ? hash : setting, &work, sizeof(work));
     return known && fits && result != NULL && result[0] != '*' && crypto_equal(hash, result);
 }

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// When there is no memory, that is what is said: nobody's token is called bad, nobody's password wrong and no event malformed.
+// Each case is done once for each allocation it makes, ours or a library's, with that one refused.
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "crypto.h"
+
+// --- Allocations of this program, which come here before the sanitizer's or the C library's ------
+
+static _Thread_local int64_t allocations, refused_at; // refused_at 0: none is refused
+
+static bool is_refused(void)
+{
+    if (++allocations != refused_at) return false;
+    errno = ENOMEM;
+    return true;
+}
+
+#define ALLOCATION(name, parameters, arguments)                                                          \
+    extern void *__interceptor_##name parameters __attribute__((weak));                                  \
+    extern void *__libc_##name parameters __attribute__((weak));                                         \
+    void *name parameters                                                                                \
+    {                                                                                                    \
+        if (is_refused()) return NULL;                                                                   \
+        return __interceptor_##name ? __interceptor_##name arguments : __libc_##name arguments;          \
+    }
+ALLOCATION(malloc, (size_t size), (size))
+ALLOCATION(calloc, (size_t count, size_t size), (count, size))
+ALLOCATION(realloc, (void *memory, size_t size), (memory, size))
+
+// --- Cases ---------------------------------------------------------------------------------------
+
+// True: all is as it always is. False: err says why not.
+typedef bool (*deed)(struct arena *arena, struct error *err);
+
+static int64_t do_with_refusals(deed it)
+{
+    for (int64_t call = 1;; call++) {
+        struct arena *arena = arena_new(1 << 20);
+        struct error err = {.arena = arena};
+        allocations = 0;
+        refused_at = call;
+        const bool ok = it(arena, &err);
+        refused_at = 0;
+        const int64_t made = allocations;
+        if (!ok && err.problem != &problem_unavailable)
+            fail_msg("without the allocation %ld it is '%s': %s", (long)call, err.problem ? err.problem->slug : "nothing", err.cause);
+        arena_free(arena);
+        if (made >= call) continue;
+        assert_true(ok); // none was refused
+        return made;
+    }
+}
+
+static bool digest(struct arena *arena, struct error *err)
+{
+    (void)arena;
+    (void)err;
+    char hex[SHA256_HEX_SIZE];
+    crypto_sha256_hex("abc", 3, hex);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    crypto_hmac_sha256_hex("Jefe", 4, "what do ya want for nothing?", 28, hex);
+    assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    return true;
+}
+
+static void a_digest_takes_none(void **state)
+{
+    (void)state;
+    assert_int_equal(do_with_refusals(digest), 0);
+}
+
+static bool check_password(struct arena *arena, struct error *err)
+{
+    (void)arena;
+    (void)err;
+    assert_true(password_verify("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", 4));
+    return true;
+}
+
+static void the_check_of_a_password_takes_none(void **state)
+{
+    (void)state;
+    assert_int_equal(do_with_refusals(check_password), 0);
+}
+
+static bool hash_a_password(struct arena *arena, struct error *err)
+{
+    char *hash = NULL;
+    return password_hash(arena, "correct horse", 4, &hash, err) && password_verify("correct horse", hash, 4);
+}
+
+static void a_password_is_hashed_or_not(void **state)
+{
+    (void)state;
+    assert_int_equal(do_with_refusals(hash_a_password), 1); // room in the arena
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_digest_takes_none),
+        cmocka_unit_test(the_check_of_a_password_takes_none),
+        cmocka_unit_test(a_password_is_hashed_or_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
