@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "error.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,6 +54,11 @@ bool error_violation(struct error *err, const char *pointer, const char *format,
     *violation = (struct violation){where, message, NULL};
     *last = violation;
     return false;
+}
+
+const struct problem *problem_unless_memory(const struct problem *otherwise)
+{
+    return errno == ENOMEM ? &problem_unavailable : otherwise;
 }
 
 void error_clear(struct error *err)

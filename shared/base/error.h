@@ -50,6 +50,9 @@ bool error_cause(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 #define VIOLATIONS_MAX 100
 bool error_violation(struct error *err, const char *pointer, const char *format, ...)
     PRINTF_LIKE(3, 4);
+// What it means that a library failed: problem_unavailable where memory was short, otherwise what the caller makes of it. Few
+// libraries tell the two apart; malloc does, in errno, which is to be 0 before the call.
+const struct problem *problem_unless_memory(const struct problem *otherwise);
 // Forgets the error but keeps the arena.
 void error_clear(struct error *err);
 

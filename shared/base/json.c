@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "json.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,8 +33,11 @@ json_t *json_parse(const char *bytes, size_t length, struct error *err)
         return NULL;
     }
     json_error_t where;
+    errno = 0;
     json_t *value = json_loadb(bytes, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
-    if (!value) {
+    if (!value && problem_unless_memory(NULL)) {
+        error_set(err, &problem_unavailable, NULL);
+    } else if (!value) {
         const enum json_error_code code = json_error_code(&where);
         error_set(err, &problem_malformed, "The JSON is not well-formed at line %d, column %d%s.", where.line, where.column,
                   code == json_error_duplicate_key      ? ": a member stands there twice"

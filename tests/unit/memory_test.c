@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "crypto.h"
+#include "json.h"
 
 // --- Allocations of this program, which come here before the sanitizer's or the C library's ------
 
@@ -104,12 +105,28 @@ static void a_password_is_hashed_or_not(void **state)
     assert_int_equal(do_with_refusals(hash_a_password), 1); // room in the arena
 }
 
+static bool parse_json(struct arena *arena, struct error *err)
+{
+    (void)arena;
+    static const char text[] = "{\"name\":\"Amina\",\"counties\":[\"Nairobi\",\"Kisumu\"],\"age\":31,\"pay\":15000.5}";
+    json_t *value = json_parse(text, sizeof text - 1, err);
+    json_decref(value);
+    return value != NULL;
+}
+
+static void json_is_not_called_malformed(void **state)
+{
+    (void)state;
+    assert_true(do_with_refusals(parse_json) > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_digest_takes_none),
         cmocka_unit_test(the_check_of_a_password_takes_none),
         cmocka_unit_test(a_password_is_hashed_or_not),
+        cmocka_unit_test(json_is_not_called_malformed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
