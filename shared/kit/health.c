@@ -141,10 +141,11 @@ static const char *broadcast_trouble(struct app *app)
 // True with the lock held while the service runs.
 static bool hold_parts(struct app *app)
 {
-    if (!app->health) return false;
-    pthread_rwlock_rdlock(&app->health->lock);
-    if (app->health->open) return true;
-    pthread_rwlock_unlock(&app->health->lock);
+    struct health *health = app->health;
+    if (!health) return false;
+    pthread_rwlock_rdlock(&health->lock);
+    if (health->open) return true;
+    pthread_rwlock_unlock(&health->lock);
     return false;
 }
 

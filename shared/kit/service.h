@@ -122,7 +122,7 @@ struct app {
     struct kit_metrics *kit_metrics;
     struct jobs *jobs;
     struct workers *workers;
-    struct health *health;
+    struct health *_Atomic health;  // set while its own port already answers
     atomic_bool stopping;
 };
 
