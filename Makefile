@@ -2,6 +2,7 @@
 #: make run        everything on this machine, in the foreground; Ctrl-C stops it
 #: make start      the same in the background; make stop | status | logs | reset
 #: make test       every test on a stack of its own (ONLY=unit/field runs what the word matches)
+#: make test SANITIZE=thread   the same under ThreadSanitizer instead, which takes long
 #: make fuzz       every fuzz target for a minute (ONLY=contact SECONDS=600)
 #: make bench      figures beside the limits of this machine (ONLY=reads one part)
 #: make schemas    prints schemas/ from the code; refuses what would break consumers of released events
@@ -49,7 +50,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 BASE := $(call objects,$(wildcard shared/base/*.c))
 IO   := $(call objects,$(wildcard shared/io/*.c))
 KIT  := $(call objects,$(wildcard shared/kit/*.c)) $(BUILD)/obj/gen/kit_sql.o
-SHARED := $(BUILD)/lib/libkit.a $(BUILD)/lib/libio.a $(BUILD)/lib/libbase.a
+SHARED := $(if $(filter thread,$(SANITIZE)),$(BUILD)/obj/tests/support/c11_threads.o) $(BUILD)/lib/libkit.a $(BUILD)/lib/libio.a $(BUILD)/lib/libbase.a
 libs: $(SHARED)
 $(BUILD)/lib/libbase.a: $(BASE)
 $(BUILD)/lib/libio.a: $(IO)
@@ -134,6 +135,7 @@ FULL_DISK := $(BUILD)/tests/chaos/full_disk.so
 $(FULL_DISK): tests/chaos/full_disk.c
 	@mkdir -p $(@D) && echo "  link  $@" && $(CC) -std=gnu17 -O2 $(WARNINGS) -fPIC -shared $< -ldl -o $@
 tests-all: $(addprefix $(BUILD)/,$(TESTS)) $(FULL_DISK) fuzz-all
+tests-races: $(patsubst %,$(BUILD)/tests/unit/%_test,$(shell sed 's/#.*//' tests/races)) $(BUILD)/bin/daraja-simulator
 
 # --- Fuzz targets: tests/fuzz/*_fuzz.c, linked with the archives of all services. The kind `fuzzer` drives them by libFuzzer;
 # in every other kind they replay the files they are given (make test feeds them the seeds).
@@ -189,5 +191,5 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.PHONY: all libs tests-all fuzz-all run start stop status logs reset test fuzz schemas schemas-release schemas-check lint lint-cppcheck lint-tidy bench clean help
+.PHONY: all libs tests-all tests-races fuzz-all run start stop status logs reset test fuzz schemas schemas-release schemas-check lint lint-cppcheck lint-tidy bench clean help
 .SECONDARY:

@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # run.sh: every test, against a stack of its own on free ports under .run-test, with sanitizers on. Ends with the line
-# "N passed, N failed". `tests/run.sh unit` or `… e2e/import` runs only what the word matches.
+# "N passed, N failed". `tests/run.sh unit` or `… e2e/import` runs only what the word matches. SANITIZE=thread: under
+# ThreadSanitizer instead of AddressSanitizer; otherwise that sees only the tests of the list tests/races.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-export SANITIZE=address BUILD=$PWD/build/asan RUN_DIR=$PWD/.run-test BORROWED=$PWD/build/borrowed PORT=0 SKIP_DEMO=yes SKIP_BUILD=yes
+export SANITIZE=${SANITIZE:-address}
+export BUILD=$PWD/build/${SANITIZE/address/asan} RUN_DIR=$PWD/.run-test BORROWED=$PWD/build/borrowed PORT=0 SKIP_DEMO=yes SKIP_BUILD=yes
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0
+# a service whose stop takes too long ends with threads that nobody joined
+export TSAN_OPTIONS=suppressions=$PWD/tests/support/tsan.supp:print_suppressions=0:second_deadlock_stack=1:report_thread_leaks=0
 . tests/settings.sh
 passed=0 failed=0 failures=()
 
@@ -30,6 +34,7 @@ main() {
         test=${test%.c}
         [[ $test == *"$only"* ]] && run_program "$test"
     done
+    [ "$SANITIZE" = thread ] || races "$only"
     if [ -z "$only" ]; then
         run_check "every event on the broker is what its schema promises" "$BORROWED/python/bin/python" tests/support/schemas.py broker
         run_check "no sanitizer report in the services' logs" no_sanitizer_report
@@ -71,6 +76,26 @@ run_program() {
     [ "$status" = 0 ] || [ "$bad" -gt 0 ] || bad=1 # crashed, or failed outside a test
     count "$1" "$ok" "$bad" "$log"
 }
+
+# The tests of the list tests/races, built anew with ThreadSanitizer. What it reports of a test's child processes lands in files.
+races() { # WORD
+    local log=$RUN_DIR/log/race build=$PWD/build/thread test
+    [[ races == *"$1"* ]] || return 0
+    rm -f "$log"*
+    if ! make -j2 --no-print-directory SANITIZE=thread BUILD="$build" tests-races >"$log-build.log" 2>&1; then
+        count "build with ThreadSanitizer" 0 1 "$log-build.log"
+        return
+    fi
+    for test in $(sed 's/#.*//' tests/races); do echo "$test"; done |
+        TSAN_OPTIONS=$TSAN_OPTIONS:log_path=$log.report xargs -P 4 -I{} sh -c \
+            "timeout 300 '$build/tests/unit/{}_test' >'$log-{}.log' 2>&1; echo \$? >'$log-{}.status'"
+    for test in $(sed 's/#.*//' tests/races); do
+        run_check "races/$test" race_free "$log" "$test"
+    done
+    run_check "races: no report of any process" no_race_reports "$log"
+}
+race_free() { [ "$(cat "$1-$2.status")" = 0 ] || { tail -n 40 "$1-$2.log" && return 1; }; }
+no_race_reports() { ! tail -n +1 "$1".report.* 2>/dev/null; }
 
 run_check() { # SENTENCE COMMAND…
     local log=$RUN_DIR/log/check.log sentence=$1

@@ -43,6 +43,7 @@ static void become(const char *const *arguments, const char *const *environment,
     hand_on("ASAN_OPTIONS", envp, &count);
     hand_on("UBSAN_OPTIONS", envp, &count);
     hand_on("LSAN_OPTIONS", envp, &count);
+    hand_on("TSAN_OPTIONS", envp, &count);
     for (; *environment && count < ENVIRONMENT_MAX - 1; environment++) envp[count++] = (char *)(uintptr_t)*environment;
     for (int i = 0; arguments[i] && i < ARGUMENTS_MAX - 2; i++) argv[i + 1] = (char *)(uintptr_t)arguments[i];
     prctl(PR_SET_PDEATHSIG, SIGKILL); // a test that crashes leaves nothing behind
