@@ -7,6 +7,7 @@
 #: make bench      figures beside the limits of this machine (ONLY=reads one part)
 #: make schemas    prints schemas/ from the code; refuses what would break consumers of released events
 #: make schemas-release   releases new events and members (schemas/released/)
+#: make audit      what a reviewer of the running stack wants to see: hardening, licences (SPDX), ports, grants, headers
 #: make lint       cppcheck and clang-tidy
 #: make all        builds into build/bin (SANITIZE=address|thread|fuzzer BUILD=dir for other kinds)
 SHELL := /bin/bash
@@ -185,11 +186,12 @@ lint-tidy: $(addsuffix .tidy,$(addprefix $(BUILD)/obj/,$(SOURCES)))
 $(BUILD)/obj/%.c.tidy: %.c .clang-tidy $(BUILD)/obj/%.o
 	@clang-tidy --quiet $< -- -std=gnu17 -D_GNU_SOURCE $(INCLUDES_kit) $(if $(filter services/%,$<),-I$(dir $<) -I$(BUILD)/gen/$(word 2,$(subst /, ,$<)),-I$(BUILD)/gen/books) -I/usr/include/postgresql 2>/dev/null && touch $@
 
+audit: all ; @BUILD=$(BUILD) tests/audit/audit.sh
 bench: ; @tests/bench/run.sh $(ONLY)
 clean: ; @rm -rf $(filter-out $(BUILD)/borrowed,$(wildcard $(BUILD)/*))
 help:
 	@sed -n 's/^#: //p' Makefile
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.PHONY: all libs tests-all tests-races fuzz-all run start stop status logs reset test fuzz schemas schemas-release schemas-check lint lint-cppcheck lint-tidy bench clean help
+.PHONY: all libs tests-all tests-races fuzz-all run start stop status logs reset test fuzz schemas schemas-release schemas-check lint lint-cppcheck lint-tidy audit bench clean help
 .SECONDARY:

@@ -47,6 +47,8 @@ main() {
 checks() {
     run_check "schemas are what the code prints" make --no-print-directory BUILD="$BUILD" schemas-check
     run_check "event schemas and asyncapi.json keep to their standards" "$BORROWED/python/bin/python" tests/support/schemas.py documents
+    run_check "the binaries as released are hardened" hardened
+    run_check "the licence of every dependency is known" licences_known
     run_check "static analysis is clean" make --no-print-directory lint
     run_check "shell scripts parse" shell_scripts_parse
 }
@@ -54,6 +56,14 @@ checks() {
 shell_scripts_parse() {
     local script
     for script in docker/*.sh docker/local/*.sh tests/*.sh tests/*/*.sh; do bash -n "$script" || return 1; done
+}
+
+hardened() {
+    make -j2 --no-print-directory SANITIZE= BUILD=build all && tests/audit/hardening.sh build/bin/*
+}
+
+licences_known() {
+    mkdir -p build/audit && python3 tests/audit/dependencies.py build/audit/sbom.spdx "$BORROWED" "$BUILD"/bin/*
 }
 
 # The seeds of the fuzz targets: hand-made ones, and whatever once broke something.
