@@ -184,6 +184,7 @@ static bool start_identity(struct app *app, struct error *err)
         .cache_entries = TOKEN_CACHE_ENTRIES,
         .skew_s = CLOCK_SKEW_S,
         .clock = app->clock,
+        .is_filled_later = true,
     };
     app->identity = identity_new(&config);
     return app->identity || error_set(err, &problem_unavailable, "There is not enough memory.");

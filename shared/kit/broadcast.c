@@ -48,6 +48,14 @@ static void deliver(struct reader *reader, const struct kafka_message *message, 
         if (row->from_end == reader->from_end && strcmp(row->topic->name, message->topic) == 0) row->handler(reader->app, &event);
 }
 
+// Keys and revocations are among what must be known whole; whoever is told that we are ready finds them.
+static void note_caught_up(struct reader *reader)
+{
+    if (atomic_load(&reader->caught_up) || !kafka_consumer_caught_up(reader->consumer)) return;
+    if (!reader->from_end && reader->app->identity) identity_filled(reader->app->identity);
+    atomic_store(&reader->caught_up, true);
+}
+
 static void *reader_main(void *argument)
 {
     struct reader *reader = argument;
@@ -56,7 +64,7 @@ static void *reader_main(void *argument)
     while (arena && messages && !atomic_load(&reader->stopping)) {
         int count = kafka_consumer_poll(reader->consumer, arena, messages, BATCH, POLL_MS);
         for (int i = 0; i < count; i++) deliver(reader, &messages[i], arena);
-        if (kafka_consumer_caught_up(reader->consumer)) atomic_store(&reader->caught_up, true);
+        note_caught_up(reader);
         arena_reset(arena);
     }
     free(messages);

@@ -18,6 +18,7 @@ struct identity {
     struct jose_key *keys[KEYS_MAX];
     int key_count;
     atomic_uint_fast64_t generation; // grows when a key goes: cached tokens of before are judged anew
+    atomic_bool filled;
     struct token_cache *cache;
     struct revocations *revocations;
 };
@@ -33,12 +34,14 @@ static int64_t issued_ms_of(const json_t *claims, int64_t iat_s);
 static bool copy_id(const json_t *claims, const char *name, char out[ID_MAX + 1]);
 static bool is_revoked(struct identity *identity, const struct verified *verified);
 static bool refuse(struct error *err, const char *cause);
+static bool cannot_tell(struct error *err);
 
 struct identity *identity_new(const struct identity_config *config)
 {
     struct identity *identity = calloc(1, sizeof *identity);
     if (!identity) return NULL;
     identity->config = *config;
+    atomic_init(&identity->filled, !config->is_filled_later);
     pthread_rwlock_init(&identity->lock, NULL);
     identity->cache = token_cache_new(config->cache_entries);
     identity->revocations = revocations_new();
@@ -55,6 +58,11 @@ void identity_free(struct identity *identity)
     revocations_free(identity->revocations);
     pthread_rwlock_destroy(&identity->lock);
     free(identity);
+}
+
+void identity_filled(struct identity *identity)
+{
+    atomic_store(&identity->filled, true);
 }
 
 bool identity_add_key(struct identity *identity, const char *jwk, struct error *err)
@@ -107,6 +115,7 @@ bool identity_verify(struct identity *identity, const char *token, struct arena 
                      struct error *err)
 {
     struct verified verified = {0};
+    if (!atomic_load(&identity->filled)) return cannot_tell(err);
     if (strlen(token) > TOKEN_MAX) return refuse(err, "token too long");
     if (!token_verify(identity, token, &verified, err)) return false;
     if (is_revoked(identity, &verified)) return refuse(err, "token revoked");
@@ -187,10 +196,10 @@ static json_t *claims_verified(struct identity *identity, const char *kid, const
                                struct error *err)
 {
     pthread_rwlock_rdlock(&identity->lock);
-    const int at = key_find(identity, kid);
+    const int at = key_find(identity, kid), count = identity->key_count;
     json_t *claims = at >= 0 ? jose_verify(identity->keys[at], JOSE_ES256, token, err) : NULL;
     pthread_rwlock_unlock(&identity->lock);
-    if (at < 0) (void)refuse(err, "unknown key");
+    if (at < 0) (void)(count ? refuse(err, "unknown key") : cannot_tell(err)); // no key at all: their topic came back empty
     return claims;
 }
 
@@ -250,6 +259,12 @@ static bool is_revoked(struct identity *identity, const struct verified *verifie
     return verified->issued_ms < revocations_find(identity->revocations, REVOKED_USER, verified->user_id) ||
            verified->issued_ms <
                revocations_find(identity->revocations, REVOKED_SESSION, verified->session_id);
+}
+
+static bool cannot_tell(struct error *err)
+{
+    err->retry_after_s = 1;
+    return error_set(err, &problem_unavailable, "Who is signed in cannot be told at this moment. Try again in a few seconds.");
 }
 
 static bool refuse(struct error *err, const char *cause)

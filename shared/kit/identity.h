@@ -15,10 +15,13 @@ struct identity_config {
     int64_t cache_entries;
     int64_t skew_s;
     const struct clock *clock;
+    bool is_filled_later; // keys and revocations come by events: nobody can be told apart before identity_filled
 };
 struct identity *identity_new(const struct identity_config *config);
 void identity_free(struct identity *identity);
 
+// All that had been told before this process began is known: keys and revocations.
+void identity_filled(struct identity *identity);
 // Adds or replaces a public key (JWK text). Keys are never removed by a token.
 MUST_USE bool identity_add_key(struct identity *identity, const char *jwk, struct error *err);
 void identity_remove_key(struct identity *identity, const char *kid);
@@ -28,7 +31,8 @@ bool identity_has_key(struct identity *identity);
 // Tokens of the user (session_id NULL) or of one session issued before valid_after_ms stop counting.
 void identity_revoke(struct identity *identity, const char *user_id, const char *session_id, int64_t valid_after_ms);
 
-// Fills *ret from the token; problem_unauthenticated otherwise. Strings are copied to the arena.
+// Fills *ret from the token; problem_unauthenticated otherwise, or problem_unavailable while nobody can be told apart: whoever is
+// signed in must not be sent away for it. Strings are copied to the arena.
 MUST_USE bool identity_verify(struct identity *identity, const char *token, struct arena *arena, struct caller *ret,
                               struct error *err);
 

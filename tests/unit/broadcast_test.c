@@ -13,6 +13,7 @@
 #include "broker.h"
 #include "eventually.h"
 #include "inbox.h"
+#include "service.h"
 
 // What a handler was told: "key=note …", written by a reader's thread.
 struct told {
@@ -180,6 +181,32 @@ static void topic_that_is_missing_is_waited_for(void **state)
     eventually(broadcast_caught_up(broadcast));
 }
 
+static const struct problem *problem_of_a_bad_token(void)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(1 << 16);
+    struct caller caller;
+    struct error why = {0};
+    assert_false(identity_verify(app.identity, "no token", arena, &caller, &why));
+    return why.problem;
+}
+
+// Nobody is told that she is not signed in by a process that does not know the keys yet.
+static void tokens_are_judged_once_the_whole_is_read(void **state)
+{
+    (void)state;
+    app.identity = identity_new(&(struct identity_config){"issuer", "audience", 16, 0, &clock_system, .is_filled_later = true});
+    whole_topic.name = broker_name();
+    start(only_whole);
+    assert_ptr_equal(problem_of_a_bad_token(), &problem_unavailable);
+    broker_make_topic(whole_topic.name, 1, true);
+    eventually(broadcast_caught_up(broadcast));
+    assert_ptr_equal(problem_of_a_bad_token(), &problem_unauthenticated);
+    broadcast_stop(broadcast);
+    broadcast = NULL;
+    identity_free(app.identity);
+    app.identity = NULL;
+}
+
 static void nothing_to_read_is_caught_up_at_once(void **state)
 {
     (void)state;
@@ -199,6 +226,7 @@ int main(void)
         TEST(every_replica_is_told),
         TEST(record_that_is_no_event_is_passed_over),
         TEST(topic_that_is_missing_is_waited_for),
+        TEST(tokens_are_judged_once_the_whole_is_read),
         TEST(nothing_to_read_is_caught_up_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, close_broker);

@@ -77,6 +77,14 @@ static bool passes(const char *token)
     return ok;
 }
 
+static bool cannot_be_told(const char *token)
+{
+    struct caller caller = {0};
+    error_clear(&err);
+    const bool ok = identity_verify(identity, token, arena, &caller, &err);
+    return !ok && !caller.signed_in && err.problem == &problem_unavailable && err.retry_after_s > 0;
+}
+
 static char *with(const char *name, json_t *value)
 {
     json_t *claims = good_claims();
@@ -169,7 +177,7 @@ static void test_removed_key_ends_cached_tokens(void **state)
     assert_true(passes(token));
     identity_remove_key(identity, jose_key_id(key));
     assert_false(identity_has_key(identity));
-    assert_false(passes(token));
+    assert_true(cannot_be_told(token)); // no key at all: nobody is sent away for that
     assert_true(identity_add_key(identity, jose_key_json(arena, key, false), &err));
     assert_true(passes(token));
 }
@@ -231,6 +239,20 @@ static void test_more_tokens_than_the_cache_holds(void **state)
         assert_true(identity_verify(identity, token, arena, &caller, &err));
         assert_string_equal(caller.user_id, arena_printf(arena, "user%d", i));
     }
+}
+
+// A process that has just begun: whoever is signed in is asked to come again, not to sign in again.
+static void test_nobody_can_be_told_apart_before_all_is_known(void **state)
+{
+    (void)state;
+    const char *token = sign_as(key, "at+jwt", good_claims());
+    identity_free(identity);
+    identity = identity_new(&(struct identity_config){"issuer", "audience", 64, 0, &now, .is_filled_later = true});
+    assert_true(cannot_be_told(token));
+    assert_true(identity_add_key(identity, jose_key_json(arena, key, false), &err));
+    assert_true(cannot_be_told(token)); // it may be revoked
+    identity_filled(identity);
+    assert_true(passes(token));
 }
 
 static void of_header(const char *value, bool expected, bool signed_in)
@@ -329,6 +351,7 @@ int main(void)
         TEST(test_without_milliseconds_the_second_counts_as_its_begin),
         TEST(test_many_revocations),
         TEST(test_more_tokens_than_the_cache_holds),
+        TEST(test_nobody_can_be_told_apart_before_all_is_known),
         TEST(test_authorization_header),
         TEST(test_access_matrix),
         TEST(test_threads),
