@@ -132,6 +132,7 @@ void daraja_query(struct app *app, const char *checkout_request_id, struct arena
     if (ret->code && text_equal(ret->code, "4999")) ret->state = DARAJA_PENDING;
     else if (ret->code && http.status == 200) ret->state = DARAJA_ANSWERED;
     else if (ret->detail && strcasestr(ret->detail, "being processed")) ret->state = DARAJA_PENDING;
+    else if (ret->detail && strcasestr(ret->detail, "invalid CheckoutRequestID")) ret->state = DARAJA_NOT_KNOWN;
 }
 
 // --- Refunds -------------------------------------------------------------------------------------

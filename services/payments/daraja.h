@@ -37,7 +37,7 @@ struct daraja_refund {
 };
 
 // What a query says of a push.
-enum daraja_state { DARAJA_PENDING, DARAJA_ANSWERED, DARAJA_TROUBLE };
+enum daraja_state { DARAJA_PENDING, DARAJA_ANSWERED, DARAJA_NOT_KNOWN, DARAJA_TROUBLE };
 
 struct daraja_query {
     enum daraja_state state;

@@ -14,20 +14,25 @@ struct open_push {
 
 static bool take(struct app *app, struct arena *arena, struct open_push *ret, bool *ret_found, struct error *err);
 static bool without_checkout(struct app *app, struct arena *arena, const struct open_push *push, struct error *err);
+static bool disown(struct app *app, struct arena *arena, const struct open_push *push, bool *ret_disowned, struct error *err);
 static bool answered(struct app *app, struct arena *arena, const struct open_push *push, const struct daraja_query *query, struct error *err);
 static bool not_answered(struct app *app, struct arena *arena, const struct open_push *push, const struct daraja_query *query, struct error *err);
 static bool settle(struct app *app, struct arena *arena, const struct open_push *push, enum push_event event, const char *code, const char *detail,
                    const char *reason, const char *by, struct error *err);
 static bool look_later(struct app *app, struct arena *arena, const struct open_push *push, const char *detail, struct error *err);
+static int64_t wait_s(const struct app *app, const struct open_push *push);
 
 bool query_next(struct app *app, struct arena *arena, bool *ret_worked, struct error *err)
 {
     struct open_push push = {0};
     struct daraja_query query = {0};
+    bool is_disowned = false;
     if (!take(app, arena, &push, ret_worked, err)) return false;
     if (!*ret_worked) return true;
     if (!push.checkout_request_id) return without_checkout(app, arena, &push, err);
     daraja_query(app, push.checkout_request_id, arena, &query);
+    if (query.state == DARAJA_NOT_KNOWN && !disown(app, arena, &push, &is_disowned, err)) return false;
+    if (is_disowned) return true;
     return query.state == DARAJA_ANSWERED ? answered(app, arena, &push, &query, err) : not_answered(app, arena, &push, &query, err);
 }
 
@@ -55,6 +60,21 @@ static bool without_checkout(struct app *app, struct arena *arena, const struct 
     if (push->age_s > payments_settings_of(app)->give_up_h * 3600)
         return settle(app, arena, push, EVENT_GIVEN_UP, NULL, lost, "M-Pesa never told us of a payment. If you were charged, tell us, please.", "nobody", err);
     return look_later(app, arena, push, lost, err);
+}
+
+// An id that only a callback has named, and that M-Pesa does not know, is none. Of the push's own answer it stays.
+static bool disown(struct app *app, struct arena *arena, const struct open_push *push, bool *ret_disowned, struct error *err)
+{
+    struct db db;
+    int64_t count = 0;
+    db_begin(&db, app->pool, DB_READ, arena); // one statement
+    const bool ok = db_row(&db, &SQL_push_disown, DB_IN(DB_TEXT(push->id), DB_TEXT(push->checkout_request_id), DB_INT(wait_s(app, push))), DB_OUT(DB_GET_INT(&count)),
+                           err) == DB_FOUND;
+    db_end(&db);
+    *ret_disowned = ok && count;
+    if (*ret_disowned) log_warning("checkout_disowned", LOG_TEXT("push", push->id));
+    if (*ret_disowned) workers_wake(app->workers, &payments_workers[WORKER_SETTLE]);
+    return ok;
 }
 
 static bool answered(struct app *app, struct arena *arena, const struct open_push *push, const struct daraja_query *query, struct error *err)

@@ -151,6 +151,34 @@ static void a_lost_answer_is_no_second_push(void **state)
     }
 }
 
+// M-Pesa's own id of the push: of its transaction whose callback goes to that address.
+static const char *own_checkout(const char *purchase_id)
+{
+    const char *push = database_ask("dc_payments", "SELECT id FROM pushes WHERE subject_id = '%s'", purchase_id);
+    struct answer all = mpesa_call("GET", "/control/transactions", NULL);
+    json_t *one;
+    size_t i;
+    json_array_foreach(at(&all, "transactions"), i, one) if (strstr(member(one, "callback_url"), push)) return member(one, "checkout_request_id");
+    fail_msg("M-Pesa has no push of %s", purchase_id);
+    return NULL;
+}
+
+// The push's answer is lost, and its first callback names an id that M-Pesa does not know when asked: the next one counts.
+static void a_callback_with_a_wrong_id_does_not_stand_for_good(void **state)
+{
+    (void)state;
+    mpesa("{\"broken\":{\"as\":\"html\",\"count\":1,\"on\":\"push\"},\"wrong_checkout\":true}");
+    const char *purchase = buy(&ann, phone_ending("111")), *doubted = "0";
+    for (int i = 0; i < 400 && strcmp(doubted, "1") != 0; i++, sleep_ms(25))
+        doubted = database_ask("dc_payments", "SELECT count(*) FROM stk_callbacks AS c JOIN pushes AS p ON p.id = c.push_id WHERE p.subject_id = '%s' AND outcome = 'doubtful'", purchase);
+    assert_string_equal(doubted, "1");
+    struct answer told = mpesa_call("POST", "/control/callback", arena_printf(story_arena(), "{\"checkout_request_id\":\"%s\"}", own_checkout(purchase)));
+    expect_status(&told, 200);
+    struct answer paid = expect_becomes(&ann, purchase, "completed");
+    assert_non_null(text_at(&paid, "mpesa_receipt_number"));
+    expect_credited_once(purchase);
+}
+
 static void a_refused_push_fails_and_says_so(void **state)
 {
     (void)state;
@@ -210,6 +238,7 @@ int main(void)
         STORY(a_forged_callback_is_refused),
         STORY(who_pays_late_gets_it_and_is_flagged),
         STORY(a_lost_answer_is_no_second_push),
+        STORY(a_callback_with_a_wrong_id_does_not_stand_for_good),
         STORY(a_refused_push_fails_and_says_so),
         STORY(a_forgotten_token_is_replaced),
         STORY(codes_may_be_text),

@@ -118,6 +118,40 @@ static void a_push_whose_answer_was_lost_takes_its_ids_from_the_callback(void **
     assert_string_equal(cell(&made, "SELECT checkout_request_id || merchant_request_id FROM pushes"), "co-zm-a");
 }
 
+static bool disowned(const char *checkout_request_id)
+{
+    struct db db = kit_session(&made.kit, DB_READ);
+    int64_t count = 0;
+    assert_int_equal(db_row(&db, &SQL_push_disown, DB_IN(DB_TEXT("push-a"), DB_TEXT(checkout_request_id), DB_INT(1)), DB_OUT(DB_GET_INT(&count)), &made.kit.err), DB_FOUND);
+    db_end(&db);
+    return count == 1;
+}
+
+// M-Pesa does not know the id that a callback has named: another callback's gets its turn, and no wrong one twice.
+static void a_wrong_id_of_a_callback_makes_room_for_the_next(void **state)
+{
+    (void)state;
+    bool worked = false;
+    cell(&made, "UPDATE pushes SET state = 'unknown', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL, act_at = now() + interval '1 hour'");
+    expect_doubt(callback("co-wrong", "0", "500", "\"R1\""), "the push's own answer was lost");
+    expect_doubt(callback("co-right", "0", "500", "\"R1\""), "another CheckoutRequestID");
+    assert_false(disowned("co-right")); // that is not what it goes by
+    assert_true(disowned("co-wrong"));
+    assert_int_equal(number(&made, "SELECT count(*) FROM stk_callbacks WHERE processed_at IS NULL"), 1);
+    kit_assert_fine(&made.kit, settle_next(&made.app, made.kit.arena, &worked, &made.kit.err));
+    assert_string_equal(cell(&made, "SELECT checkout_request_id FROM pushes"), "co-right");
+    assert_true(disowned("co-right"));
+    assert_int_equal(number(&made, "SELECT count(*) FROM stk_callbacks WHERE processed_at IS NULL"), 0);
+}
+
+static void the_id_of_the_pushs_own_answer_stays(void **state)
+{
+    (void)state;
+    cell(&made, "UPDATE pushes SET state = 'unknown'"); // M-Pesa was silent
+    assert_false(disowned("co-a"));
+    assert_string_equal(cell(&made, "SELECT checkout_request_id FROM pushes"), "co-a");
+}
+
 // A query tells no receipt, and a payment without one cannot be reversed.
 static void the_receipt_of_a_doubted_callback_is_kept_for_the_query(void **state)
 {
@@ -250,6 +284,8 @@ int main(void)
         cmocka_unit_test_setup(what_does_not_fit_is_left_to_a_query, a_pushed_purchase),
         cmocka_unit_test_setup(a_receipt_counts_for_one_payment, a_pushed_purchase),
         cmocka_unit_test_setup(a_push_whose_answer_was_lost_takes_its_ids_from_the_callback, a_pushed_purchase),
+        cmocka_unit_test_setup(a_wrong_id_of_a_callback_makes_room_for_the_next, a_pushed_purchase),
+        cmocka_unit_test_setup(the_id_of_the_pushs_own_answer_stays, a_pushed_purchase),
         cmocka_unit_test_setup(the_receipt_of_a_doubted_callback_is_kept_for_the_query, a_pushed_purchase),
         cmocka_unit_test_setup(a_callback_before_the_pushs_own_answer_waits, a_pushed_purchase),
         cmocka_unit_test_setup(a_whole_refund_takes_the_credits_and_gives_the_money, a_pushed_purchase),

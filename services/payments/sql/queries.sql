@@ -289,6 +289,23 @@ UPDATE pushes SET checkout_request_id = CASE WHEN EXISTS (SELECT FROM pushes AS 
        merchant_request_id = coalesce(merchant_request_id, $3), told_receipt = coalesce($4, told_receipt), in_doubt = state <> 'completed', act_at = now()
  WHERE id = $1;
 
+-- name: push_disown
+-- M-Pesa knows no such checkout id ($2): the callback that the push has it from named a wrong one. It is forgotten until $3
+-- seconds from now, and what other callbacks have named is looked at again.
+WITH disowned AS (
+    UPDATE pushes SET checkout_request_id = NULL, merchant_request_id = NULL, told_receipt = NULL, in_doubt = false,
+           act_at = now() + make_interval(secs => $3::integer)
+     WHERE id = $1 AND checkout_request_id = $2 AND state = 'unknown' AND pushed_at IS NULL
+    RETURNING id
+), refused AS (
+    UPDATE stk_callbacks AS c SET doubt = 'a CheckoutRequestID unknown to M-Pesa' FROM disowned AS d
+     WHERE c.push_id = d.id AND c.outcome = 'doubtful' AND position($2 IN c.body) > 0
+), again AS (
+    UPDATE stk_callbacks AS c SET processed_at = NULL, outcome = NULL, doubt = NULL, act_at = now() FROM disowned AS d
+     WHERE c.push_id = d.id AND c.outcome = 'doubtful' AND position($2 IN c.body) = 0 AND c.doubt <> 'a CheckoutRequestID unknown to M-Pesa'
+)
+SELECT count(*) FROM disowned;
+
 -- name: query_take
 -- The next push to ask M-Pesa about, for $1 seconds.
 UPDATE pushes SET act_at = now() + make_interval(secs => $1::integer), query_count = query_count + 1
