@@ -4,6 +4,7 @@
 #: make test       every test on a stack of its own (ONLY=unit/field runs what the word matches)
 #: make test SANITIZE=thread   the same under ThreadSanitizer instead, which takes long
 #: make fuzz       every fuzz target for a minute (ONLY=contact SECONDS=600)
+#: make chaos      everything is killed while families buy, then one reconciliation (PURCHASES=10000 KILLS=200 SEED=7)
 #: make bench      figures beside the limits of this machine (ONLY=reads one part)
 #: make schemas    prints schemas/ from the code; refuses what would break consumers of released events
 #: make schemas-release   releases new events and members (schemas/released/)
@@ -114,8 +115,8 @@ $(BUILD)/examples/%: $(BUILD)/obj/docs/examples/%.o $(BUILD)/obj/gen/books_sql.o
 	@mkdir -p $(@D) && echo "  link  $@" && $(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 
 # --- Tests: tests/unit/<service>_*_test.c is linked with that service's archive -------------------
-TESTED := $(SERVICES) daraja
-folder_of = $(if $(filter daraja,$(1)),docker/local/daraja,services/$(1))
+TESTED := $(SERVICES) daraja chaos
+folder_of = $(if $(filter daraja,$(1)),docker/local/daraja,$(if $(filter chaos,$(1)),tests/chaos/payments,services/$(1)))
 SUPPORT := $(call objects,$(wildcard tests/support/*.c))
 $(BUILD)/lib/libsupport.a: $(SUPPORT)
 tested_service = $(firstword $(foreach s,$(TESTED),$(if $(filter $(s)_%,$(notdir $(1))),$(s))))
@@ -152,6 +153,21 @@ endef
 $(foreach f,$(FUZZ),$(eval $(call fuzz_rules,$(f))))
 fuzz-all: $(addprefix $(BUILD)/,$(FUZZ))
 
+# --- Chaos: one program, all but its main in an archive for its unit test ---------------------------
+CHAOS := $(call objects,$(filter-out %/main.c,$(wildcard tests/chaos/payments/*.c)))
+CHAOS_MAIN := $(BUILD)/obj/tests/chaos/payments/main.o
+CHAOS_SQL := $(BUILD)/gen/chaos/chaos_sql
+$(CHAOS_SQL).c: $(sort $(wildcard tests/chaos/payments/sql/*.sql)) shared/kit/sql_embed.awk
+	$(call embed,chaos)
+$(BUILD)/obj/gen/chaos/chaos_sql.o: INCLUDES = $(INCLUDES_kit) -I$(BUILD)/gen/chaos
+$(CHAOS) $(CHAOS_MAIN): TEST_INCLUDES = -I$(BUILD)/gen/chaos
+$(CHAOS) $(CHAOS_MAIN): | $(CHAOS_SQL).c $(BUILD)/gen/kit/kit_sql.c
+$(BUILD)/lib/libchaos.a: $(CHAOS) $(BUILD)/obj/gen/chaos/chaos_sql.o
+$(BUILD)/tests/chaos/payments/chaos: $(CHAOS_MAIN) $(BUILD)/lib/libchaos.a $(BUILD)/lib/libsupport.a $(BUILD)/lib/libdaraja.a $(SHARED)
+	@mkdir -p $(@D) && echo "  link  $@" && $(CC) $(LDFLAGS) $^ -lcmocka $(LIBS) -o $@
+chaos-program: $(BUILD)/tests/chaos/payments/chaos
+tests-all: chaos-program
+
 # --- Figures: tests/bench/*.c, each with a main of its own but bench.c -------------------------------
 BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c)))
 bench-programs: $(BENCH_PROGRAMS)
@@ -162,6 +178,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/bench/be
 STACK := BUILD=$(BUILD) docker/local/stack.sh
 run start stop status logs reset: ; @$(STACK) $@
 test: ; @tests/run.sh $(ONLY)
+chaos: ; @tests/run.sh chaos/ && tests/chaos/payments/run.sh
 SECONDS ?= 60
 fuzz: ; @tests/fuzz/run.sh $(SECONDS) $(ONLY)
 
@@ -193,5 +210,5 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.PHONY: all libs tests-all tests-races fuzz-all run start stop status logs reset test fuzz schemas schemas-release schemas-check lint lint-cppcheck lint-tidy audit bench clean help
+.PHONY: all libs tests-all tests-races fuzz-all run start stop status logs reset test fuzz chaos chaos-program schemas schemas-release schemas-check lint lint-cppcheck lint-tidy audit bench clean help
 .SECONDARY:

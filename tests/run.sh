@@ -25,6 +25,7 @@ main() {
     case $only in
         fuzz*) report; return ;; # needs no stack
     esac
+    [[ chaos/payments == *"$only"* ]] && chaos
     docker/local/stack.sh reset >/dev/null 2>&1
     docker/local/stack.sh start || exit 1
     set -a && . "$RUN_DIR/env" && set +a
@@ -55,7 +56,7 @@ checks() {
 
 shell_scripts_parse() {
     local script
-    for script in docker/*.sh docker/local/*.sh tests/*.sh tests/*/*.sh; do bash -n "$script" || return 1; done
+    for script in docker/*.sh docker/local/*.sh tests/*.sh tests/*/*.sh tests/*/*/*.sh; do bash -n "$script" || return 1; done
 }
 
 hardened() {
@@ -74,6 +75,11 @@ replays() { # WORD
         [[ fuzz/$target == *"$1"* ]] || continue
         run_check "fuzz/$target takes its $(ls "tests/fuzz/seeds/$target" | wc -l) seeds" "$BUILD/tests/fuzz/${target}_fuzz" "tests/fuzz/seeds/$target"
     done
+}
+
+# A short one of `make chaos`, on a stack of its own; the same plan each time.
+chaos() {
+    run_check "chaos/payments: all adds up after a dozen kills" env PURCHASES=60 KILLS=12 GAP_MS=1000 SEED=1 tests/chaos/payments/run.sh
 }
 
 # run_program TEST: a cmocka program; its own closing lines are counted.
