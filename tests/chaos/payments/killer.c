@@ -59,6 +59,7 @@ void killer_open(struct killer *ret, const struct plan *plan, const struct accou
         PQfinish(connection);
     }
     PGconn *connection = database_connect("postgres");
+    database_script(connection, "SET client_min_messages = warning");
     database_script(connection, "DROP DATABASE IF EXISTS " VERDICT_DATABASE " WITH (FORCE)");
     database_script(connection, "CREATE DATABASE " VERDICT_DATABASE " TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'");
     PQfinish(connection);

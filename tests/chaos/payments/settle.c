@@ -51,10 +51,11 @@ void settle_payments(PGconn *verdict)
 // How many are open of which something can be known still. M-Pesa's last word comes when nothing else is on its way.
 static int look_at_pushes(PGconn *verdict)
 {
-    struct answer counts = mpesa_call("GET", "/control/counts", NULL), all = mpesa_call("GET", "/control/transactions", NULL);
+    struct answer counts = mpesa_call("GET", "/control/counts", NULL), all = {0};
     const bool is_quiet = number_at(&counts, "callbacks_waiting") == 0 && number_at(&counts, "pending") == 0;
     PGresult *rows = database_rows(verdict, &SQL_open_pushes, NULL);
     int left = 0;
+    if (PQntuples(rows)) all = mpesa_call("GET", "/control/transactions", NULL); // long, after thousands
     for (int i = 0; i < PQntuples(rows); i++) {
         const char *push_id = PQgetvalue(rows, i, 0);
         const bool waits_for_word = PQgetvalue(rows, i, 1)[0] == 't';
