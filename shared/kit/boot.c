@@ -23,6 +23,7 @@ static bool start_health(struct app *app, struct error *err);
 static void stop_health(struct app *app);
 static bool start_identity(struct app *app, struct error *err);
 static void stop_identity(struct app *app);
+static bool open_database(struct app *app, struct error *err);
 static void stop_database(struct app *app);
 static bool start_own(struct app *app, struct error *err);
 static void stop_own(struct app *app);
@@ -95,13 +96,29 @@ int boot_serve(struct app *app)
     return ready || !err.problem ? 0 : 1;
 }
 
-// Waits for the server, then looks at the migrations through a connection that needs no table but
-// theirs, then opens the pool, on which every statement is prepared.
 bool boot_database(struct app *app, struct error *err)
+{
+    if (!app->service->migrations) return true;
+    const int64_t until_ms = clock_monotonic_ms() + DATABASE_WAIT_MS;
+    for (int wait_ms = 100; !open_database(app, err); wait_ms = wait_ms < 2000 ? wait_ms * 2 : wait_ms) {
+        if (err->retry_after_s == 0) return false;
+        if (clock_monotonic_ms() > until_ms)
+            return error_set(err, &problem_unavailable,
+                             "The database did not answer for %d s; check DATABASE_URL and that it runs.",
+                             DATABASE_WAIT_MS / 1000);
+        if (wait_ms == 100) log_failure(LOG_LEVEL_WARNING, "database_awaited", err);
+        error_clear(err);
+        if (signal_within(wait_ms)) return false; // asked to stop: no error
+    }
+    return true;
+}
+
+// Looks at the migrations through a connection that needs no table but theirs, then opens the pool, on which every statement is
+// prepared. The server may go away at any of it; what does not pass has no retry_after_s.
+static bool open_database(struct app *app, struct error *err)
 {
     static const struct sql *const check[] = {&SQL_migration_list, NULL};
     static const struct sql *const *const checks[] = {check, NULL};
-    if (!app->service->migrations) return true;
     struct db_pool_config config = {
         .url = app->config.database_url,
         .application_name = app->service->name,
@@ -112,21 +129,9 @@ bool boot_database(struct app *app, struct error *err)
         .statements = checks,
         .constraints = app->service->constraints,
     };
-    struct db_pool *pool = NULL;
-    const int64_t until_ms = clock_monotonic_ms() + DATABASE_WAIT_MS;
-    for (int wait_ms = 100; !(pool = db_pool_open(&config, err));
-         wait_ms = wait_ms < 2000 ? wait_ms * 2 : wait_ms) {
-        if (err->problem != &problem_unavailable)
-            return error_set(err, &problem_unavailable, "The database is empty; run '%s migrate' first.",
-                             app->service->name);
-        if (clock_monotonic_ms() > until_ms)
-            return error_set(err, &problem_unavailable,
-                             "The database did not answer for %d s; check DATABASE_URL and that it runs.",
-                             DATABASE_WAIT_MS / 1000);
-        if (wait_ms == 100) log_failure(LOG_LEVEL_WARNING, "database_awaited", err);
-        error_clear(err);
-        if (signal_within(wait_ms)) return false; // asked to stop: no error
-    }
+    struct db_pool *pool = db_pool_open(&config, err);
+    if (!pool && (err->problem == &problem_unavailable || err->retry_after_s)) return false;
+    if (!pool) return error_set(err, &problem_unavailable, "The database is empty; run '%s migrate' first.", app->service->name);
     const bool migrated = migrate_check(pool, app->service, err);
     db_pool_close(pool);
     if (!migrated) return false;

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include <cmocka.h>
+#include <libpq-fe.h>
 
 #include "broker.h"
 #include "child.h"
@@ -363,6 +364,25 @@ static void database_is_waited_for(void **state)
     stop(&child);
 }
 
+// Its first look at the database went well, and then the server dies.
+static void database_that_goes_away_again_is_waited_for(void **state)
+{
+    (void)state;
+    static const char *const waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    static const char *const kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    PGconn *holder = PQconnectdb(database.url);
+    PQclear(PQexec(holder, "BEGIN"));
+    PQclear(PQexec(holder, "LOCK TABLE notes"));
+    serve();
+    eventually(cell_is(waiting, "1")); // to prepare its statements
+    assert_false(has_logged("database_awaited"));
+    test_database_run(&database, kill);
+    eventually(has_logged("database_awaited"));
+    PQfinish(holder);
+    eventually(has_logged("ready"));
+    stop(&child);
+}
+
 static void stop_while_the_database_is_awaited_is_no_error(void **state)
 {
     (void)state;
@@ -398,6 +418,7 @@ int main(int argc, char **argv)
         TEST(port_that_is_taken_is_refused),
         TEST(service_that_refuses_is_told_by_its_reason),
         TEST(database_is_waited_for),
+        TEST(database_that_goes_away_again_is_waited_for),
         TEST(stop_while_the_database_is_awaited_is_no_error),
     };
     if (argc > 1) return service_main(&sample, argc, argv);
