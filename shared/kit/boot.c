@@ -203,7 +203,9 @@ static void stop_identity(struct app *app)
 
 static bool start_own(struct app *app, struct error *err)
 {
-    return !app->service->start || app->service->start(app, err);
+    if (!app->service->start || app->service->start(app, err)) return true;
+    if (app->state) stop_own(app); // half made
+    return false;
 }
 
 static void stop_own(struct app *app)

@@ -95,7 +95,7 @@ struct service {
     const struct importer *importers;                      // ends with {0}; makes the verb import
     const struct verb *verbs;                              // ends with {0}
     bool (*start)(struct app *app, struct error *err);     // makes app->state, before listening
-    void (*stop)(struct app *app);                         // after the last request
+    void (*stop)(struct app *app);                         // after the last request, or when start failed half-way
     // Runs around every request, before routing (limits) and after the answer (headers); gateway.
     bool (*before)(struct request *rq, struct response *rs, struct error *err);
     void (*after)(struct request *rq, struct response *rs);
