@@ -10,7 +10,7 @@ bench_payments() {
 }
 
 # post PATH TOKEN BODY
-post() { curl -fsS "$GATEWAY_URL/api$1" -H 'Content-Type: application/json' ${2:+-H "Authorization: Bearer $2"} -d "$3"; }
+post() { curl --fail-with-body -sS "$GATEWAY_URL/api$1" -H 'Content-Type: application/json' ${2:+-H "Authorization: Bearer $2"} -d "$3"; }
 control_mpesa() { curl -fsS -o /dev/null "$URL_DARAJA/control" -d "$1"; }
 
 # Signed-in people: $WORK/employers has token and id of each.
@@ -31,7 +31,7 @@ credits() {
     control_mpesa '{"payer_ms":10}'
     while read -r token id; do
         n=$((n + 1))
-        post /payments/purchases "$token" "{\"package_id\":\"$PACKAGE\",\"phone_number\":\"+25410$(printf %05d $n)111\"}" >/dev/null
+        post /payments/purchases "$token" "{\"package_id\":\"$PACKAGE\",\"phone_number\":\"+25410$(printf %04d $n)111\"}" >/dev/null
     done <"$WORK/employers"
     wait_until payments "SELECT count(*) FROM user_purchases WHERE status = 'completed' AND package_id = '$PACKAGE'" $EMPLOYERS
 }
@@ -48,9 +48,9 @@ bench_unlocks() {
         "$WORK/employers" >"$WORK/unlocks.txt"
     line=$(once "$WORK/unlocks.txt")
     {
-        echo "\\set u random(1, $EMPLOYERS)" && echo "\\set n random(1, $WORKERS)" && echo 'BEGIN;'
+        echo "\\set u random(1, $EMPLOYERS)" && echo "\\set n random(1, $WORKERS)" && echo '\set a random(1, 1000000000000)' && echo 'BEGIN;'
         statement payments credits_lock "($(ids))[:u::integer]"
-        statement payments access_unlock "($(ids))[:u::integer]" "'bench_worker_' || :n" 'gen_random_uuid()::text'
+        statement payments access_unlock "($(ids))[:u::integer]" "'bench_worker_' || :n" "'bench_access_' || :a"
         echo 'COMMIT;'
     } >"$WORK/unlock.sql"
     most=$(limit "$WORK/unlock.sql" payments)
@@ -67,7 +67,7 @@ bench_purchases() {
     local line
     control_mpesa '{"drop":true,"payer_ms":10}' # their callbacks come below
     awk -v phones=$PHONES -v package="$PACKAGE" '{token[NR] = $1} END {for (i = 0; i < phones; i++)
-        printf "POST\t/api/payments/purchases\t%s\t{\"package_id\":\"%s\",\"phone_number\":\"+25411%05d222\"}\n", token[1 + i % NR], package, i}' \
+        printf "POST\t/api/payments/purchases\t%s\t{\"package_id\":\"%s\",\"phone_number\":\"+2547%05d222\"}\n", token[1 + i % NR], package, i}' \
         "$WORK/employers" >"$WORK/purchases.txt"
     line=$(once "$WORK/purchases.txt")
     figure "purchases accepted" "$(calculate "$(of "$line" status_202) / $(of "$line" seconds)")" requests/s 500 least 1
