@@ -8,8 +8,7 @@
 #include "gateway.h"
 #include "headers.h"
 
-#define FIRST_PAUSE_MS 2
-#define PAUSE_MS_MAX 40
+#define PAUSE_MS 20
 
 static json_t *contact_awaited(struct request *rq, const char *worker_id);
 static json_t *contact_read(struct request *rq, const char *worker_id, int timeout_ms);
@@ -34,28 +33,29 @@ bool unlock_or_forward(struct request *rq, struct response *rs, struct error *er
     return true;
 }
 
-// Asks profiles until the grant has arrived there, for a bounded time; NULL when it has not.
+// Asks profiles, which waits a little itself, until the grant has arrived there, for a bounded time; NULL when it has not.
 static json_t *contact_awaited(struct request *rq, const char *worker_id)
 {
     const struct gateway_settings *settings = rq->app->settings;
     const int64_t until_ms = clock_monotonic_ms() + settings->unlock_wait_ms;
-    for (int pause_ms = FIRST_PAUSE_MS; clock_monotonic_ms() < until_ms && !atomic_load(&rq->app->stopping);) {
-        nanosleep(&(struct timespec){.tv_nsec = pause_ms * 1000000L}, NULL);
+    do {
         json_t *contact = contact_read(rq, worker_id, (int)settings->unlock_wait_ms);
         if (contact) return contact;
-        if (pause_ms < PAUSE_MS_MAX) pause_ms += pause_ms / 2 + 1;
-    }
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+    } while (clock_monotonic_ms() < until_ms && !atomic_load(&rq->app->stopping));
     return NULL;
 }
 
 static json_t *contact_read(struct request *rq, const char *worker_id, int timeout_ms)
 {
-    struct http_header headers[FORWARDED_MAX];
+    struct http_header headers[FORWARDED_MAX + 1];
+    size_t header_count = headers_forward(rq, true, false, headers);
+    headers[header_count++] = (struct http_header){"Prefer", "wait=1"};
     struct http_answer answer = {0};
     struct error err = {0};
     const char *encoded = http_encode(rq->arena, worker_id);
     const struct http_call call = {.method = "GET", .path = encoded ? arena_printf(rq->arena, "/housegirls/%s", encoded) : "/", .headers = headers,
-                                   .header_count = headers_forward(rq, true, false, headers), .timeout_ms = timeout_ms};
+                                   .header_count = header_count, .timeout_ms = timeout_ms};
     if (!call.path || !upstream_call(gateway_of(rq)->upstreams, UPSTREAM_PROFILES, &call, rq->arena, &answer, &err) || answer.status != 200) return NULL;
     CLEANUP(json_release) json_t *worker = json_parse(answer.body, answer.body_length, &err);
     json_t *contact = json_object_get(worker, "contact");

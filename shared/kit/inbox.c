@@ -29,10 +29,14 @@ struct inbox {
     int failures_in_a_row;
     int64_t redrive_due_ms;
     _Atomic bool stopping;
+    pthread_mutex_t progress_lock;
+    pthread_cond_t progressed;
+    uint64_t progress;         // batches committed
     struct metric *applied_metric, *seen_metric, *parked_metric, *parked_keys_metric, *lag_metric, *paused_metric, *rebalances_metric;
 };
 
 static void *inbox_main(void *argument);
+static void tell_progress(struct inbox *inbox);
 static void work_batch(struct inbox *inbox, int count);
 static bool try_together(struct inbox *inbox, struct arrival *arrivals, int count);
 static void one_by_one(struct inbox *inbox, struct arrival *arrivals, int count);
@@ -70,8 +74,20 @@ static bool make_consumer(struct inbox *inbox, struct error *err)
     return inbox->consumer != NULL;
 }
 
+static void make_progress_lock(struct inbox *inbox)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&inbox->progress_lock, NULL);
+    pthread_cond_init(&inbox->progressed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
 static void inbox_free(struct inbox *inbox)
 {
+    pthread_cond_destroy(&inbox->progressed);
+    pthread_mutex_destroy(&inbox->progress_lock);
     kafka_consumer_free(inbox->consumer);
     arena_free(inbox->arena);
     free(inbox->messages);
@@ -84,6 +100,7 @@ struct inbox *inbox_start(struct app *app, struct error *err)
     if (!inbox) return error_set(err, &problem_unavailable, NULL), NULL;
     inbox->app = app;
     inbox->pause_ms = PAUSE_FIRST_MS;
+    make_progress_lock(inbox);
     inbox->messages = calloc((size_t)app->config.inbox_batch, sizeof *inbox->messages);
     inbox->arena = arena_new(ARENA_BYTES);
     collect_topics(inbox);
@@ -105,6 +122,33 @@ void inbox_stop(struct inbox *inbox)
 int64_t inbox_lag(struct inbox *inbox)
 {
     return inbox ? kafka_consumer_lag(inbox->consumer) : -1;
+}
+
+uint64_t inbox_progress(struct inbox *inbox)
+{
+    if (!inbox) return 0;
+    pthread_mutex_lock(&inbox->progress_lock);
+    const uint64_t progress = inbox->progress;
+    pthread_mutex_unlock(&inbox->progress_lock);
+    return progress;
+}
+
+void inbox_await(struct inbox *inbox, uint64_t seen, int timeout_ms)
+{
+    if (!inbox) return;
+    const int64_t until_ms = clock_monotonic_ms() + timeout_ms;
+    const struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+    pthread_mutex_lock(&inbox->progress_lock);
+    while (inbox->progress == seen && pthread_cond_timedwait(&inbox->progressed, &inbox->progress_lock, &until) == 0) continue;
+    pthread_mutex_unlock(&inbox->progress_lock);
+}
+
+static void tell_progress(struct inbox *inbox)
+{
+    pthread_mutex_lock(&inbox->progress_lock);
+    inbox->progress++;
+    pthread_mutex_unlock(&inbox->progress_lock);
+    pthread_cond_broadcast(&inbox->progressed);
 }
 
 static void *inbox_main(void *argument)
@@ -145,8 +189,10 @@ static bool attempt(struct inbox *inbox, struct arrival *arrivals, int count, co
     db_begin(&db, inbox->app->pool, DB_WRITE, inbox->arena);
     bool ok = arrivals_apply(inbox->app, &db, arrivals, count, &applied, ret_failed, err) && db_commit(&db, err);
     db_end(&db);
-    if (ok) metric_add(inbox->applied_metric, applied);
-    return ok;
+    if (!ok) return false;
+    metric_add(inbox->applied_metric, applied);
+    tell_progress(inbox);
+    return true;
 }
 
 static bool try_together(struct inbox *inbox, struct arrival *arrivals, int count)

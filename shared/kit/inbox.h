@@ -12,6 +12,11 @@ MUST_USE struct inbox *inbox_start(struct app *app, struct error *err);
 void inbox_stop(struct inbox *inbox);   // finishes the running batch; accepts NULL
 int64_t inbox_lag(struct inbox *inbox); // -1 unknown
 
+// For a request that waits for the effect of an event: take the progress, look, and where the effect is not there wait for more of
+// it and look again. Waits for bounded times only, for another replica may have applied the event. Any thread; accepts NULL.
+uint64_t inbox_progress(struct inbox *inbox);
+void inbox_await(struct inbox *inbox, uint64_t seen, int timeout_ms);
+
 // The same for one event without Kafka, for tests.
 MUST_USE bool inbox_apply(struct app *app, const struct kafka_message *message, struct arena *arena, struct error *err);
 

@@ -395,6 +395,9 @@ ON CONFLICT (user_id) DO UPDATE
 -- The worker may be unknown here still, or gone: the grant stands for itself.
 INSERT INTO contact_grants (user_id, housegirl_profile_id, granted_at) VALUES ($1, $2, $3::timestamptz) ON CONFLICT DO NOTHING;
 
+-- name: grant_read
+SELECT EXISTS (SELECT FROM contact_grants WHERE user_id = $1 AND housegirl_profile_id = $2);
+
 -- name: grants_forget
 -- Of a user who was erased.
 DELETE FROM contact_grants WHERE user_id = $1;
