@@ -120,6 +120,20 @@ static void restarted_inbox_goes_on_where_it_was(void **state)
     eventually(seen("a:x a:y"));
 }
 
+// A request that wants to see the effect of an event that is on its way.
+static void who_waits_for_an_effect_is_woken_by_it(void **state)
+{
+    (void)state;
+    start(app);
+    const uint64_t before = inbox_progress(app->inbox);
+    inbox_await(app->inbox, before, 1); // nothing comes
+    assert_int_equal(inbox_progress(app->inbox), before);
+    send_note("1", "a", "x");
+    inbox_await(app->inbox, before, EVENTUALLY_MS);
+    assert_true(inbox_progress(app->inbox) > before);
+    assert_true(seen("a:x"));
+}
+
 static void two_replicas_share_the_work(void **state)
 {
     (void)state;
@@ -289,6 +303,7 @@ int main(void)
         TEST(events_are_applied_in_the_order_of_their_key),
         TEST(event_delivered_twice_is_applied_once),
         TEST(restarted_inbox_goes_on_where_it_was),
+        TEST(who_waits_for_an_effect_is_woken_by_it),
         TEST(two_replicas_share_the_work),
         TEST(lag_is_unknown_at_first),
         TEST(bad_event_in_a_batch_spoils_no_other),
