@@ -101,7 +101,7 @@ static bool part_wanted(const struct gateway *gateway, const struct caller *call
 {
     if (dashboard ? !part->in_dashboard : !part->in_me) return false;
     if (part->only_for != USER_NONE && part->only_for != caller->type) return false;
-    // Agencies and payments come later; auth and profiles always belong to the answer.
+    // An installation may do without the others; auth and profiles always belong to the answer.
     return part->service <= UPSTREAM_PROFILES || upstream_configured(gateway->upstreams, part->service);
 }
 

@@ -56,7 +56,7 @@ void gzip_response(const struct request *rq, struct response *rs)
     const char *gzip;
     size_t length;
     if (rs->status == 304 || rs->file || !gzip_worthwhile(rs->content_type, rs->length)) return;
-    if (response_header_value(rs, "Content-Encoding") || response_header_value(rs, "Set-Cookie")) return;
+    if (response_header_find(rs, "Content-Encoding") || response_header_find(rs, "Set-Cookie")) return;
     if (!gzip_accepted(http_request_header(rq->http, "Accept-Encoding"))) return;
     if (!gzip_body(rq->arena, rs->body, rs->length, COMPRESS_LEVEL_FAST, &gzip, &length)) return;
     rs->body = gzip;
@@ -117,7 +117,7 @@ bool etag_matches(struct arena *arena, const char *if_none_match, const char *et
 void etag_answer(const struct request *rq, struct response *rs)
 {
     const bool read = strcmp(rq->http->method, "GET") == 0 || strcmp(rq->http->method, "HEAD") == 0;
-    const char *etag = response_header_value(rs, "ETag");
+    const char *etag = response_header_find(rs, "ETag");
     const char *if_none_match = http_request_header(rq->http, "If-None-Match");
     if (!read || rs->status != 200 || !etag || !if_none_match) return;
     if (!etag_matches(rq->arena, if_none_match, etag)) return;

@@ -35,9 +35,9 @@ void gateway_after(struct request *rq, struct response *rs)
 {
     const struct gateway *gateway = gateway_of(rq);
     if (rq->http && rq->http->method && gateway) {
-        const char *etag = response_header_value(rs, "ETag");
+        const char *etag = response_header_find(rs, "ETag");
         gzip_response(rq, rs);
-        if (etag && text_equal(response_header_value(rs, "Content-Encoding"), "gzip")) {
+        if (etag && text_equal(response_header_find(rs, "Content-Encoding"), "gzip")) {
             response_header_set(rs, "ETag", etag_of_gzip(rq->arena, etag));
         }
         etag_answer(rq, rs);

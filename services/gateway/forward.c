@@ -137,8 +137,8 @@ static bool is_read(const struct request *rq)
 // A whole answer that its service did not call personal.
 static bool is_storable(const struct response *rs)
 {
-    const char *control = response_header_value(rs, "Cache-Control");
+    const char *control = response_header_find(rs, "Cache-Control");
     const bool personal = control && (strstr(control, "no-store") || strstr(control, "private"));
-    return rs->status == 200 && !personal && !response_header_value(rs, "Set-Cookie") &&
-           !response_header_value(rs, "Content-Encoding") && rs->header_count <= CACHE_HEADERS_MAX;
+    return rs->status == 200 && !personal && !response_header_find(rs, "Set-Cookie") &&
+           !response_header_find(rs, "Content-Encoding") && rs->header_count <= CACHE_HEADERS_MAX;
 }

@@ -88,14 +88,6 @@ void headers_return(const struct http_answer *answer, struct response *rs)
     }
 }
 
-const char *response_header_value(const struct response *rs, const char *name)
-{
-    for (size_t i = 0; i < rs->header_count; i++) {
-        if (strcasecmp(rs->headers[i].name, name) == 0) return rs->headers[i].value;
-    }
-    return NULL;
-}
-
 void response_header_set(struct response *rs, const char *name, const char *value)
 {
     for (size_t i = 0; i < rs->header_count; i++) {
@@ -118,12 +110,12 @@ void response_header_remove(struct response *rs, const char *name)
 void headers_secure(const struct request *rq, struct response *rs)
 {
     for (size_t i = 0; i < COUNT_OF(security); i++) {
-        if (!response_header_value(rs, security[i].name)) append(rs, security[i].name, security[i].value);
+        if (!response_header_find(rs, security[i].name)) append(rs, security[i].name, security[i].value);
     }
-    if (response_header_value(rs, "Cache-Control")) return;
+    if (response_header_find(rs, "Cache-Control")) return;
     const bool read = rq->http && rq->http->method &&
                       (strcmp(rq->http->method, "GET") == 0 || strcmp(rq->http->method, "HEAD") == 0);
-    const bool shared = read && rs->status < 400 && response_header_value(rs, "ETag") &&
+    const bool shared = read && rs->status < 400 && response_header_find(rs, "ETag") &&
                         !http_request_header(rq->http, "Authorization");
     append(rs, "Cache-Control", shared ? "no-cache" : "no-store");
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "http_client.h"
+#include "response.h"
 #include "route.h"
 
 #define FORWARDED_MAX 24
@@ -17,7 +18,6 @@ size_t headers_forward(const struct request *rq, bool with_token, bool with_cont
 // to the gateway.
 void headers_return(const struct http_answer *answer, struct response *rs);
 
-const char *response_header_value(const struct response *rs, const char *name);
 // Replaces the first header of that name, or adds it where a place is free.
 void response_header_set(struct response *rs, const char *name, const char *value);
 void response_header_remove(struct response *rs, const char *name);
