@@ -46,6 +46,9 @@ void kafka_producer_poll(struct kafka_producer *producer, int timeout_ms);
 int kafka_producer_pending(struct kafka_producer *producer);
 // True after librdkafka's fatal error (routine on 2.0.2 after a broker outage): make a new one.
 bool kafka_producer_is_fatal(const struct kafka_producer *producer);
+// True once no broker at all could be reached, be it for a moment: what answers next may be another cluster, and gets what waits
+// without being asked for its name. To keep order, make a new one.
+bool kafka_producer_is_cut_off(const struct kafka_producer *producer);
 void kafka_producer_free(struct kafka_producer *producer, int flush_timeout_ms);
 
 // Consumer ---------------------------------------------------------------------------------------

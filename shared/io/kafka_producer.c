@@ -16,6 +16,7 @@ struct kafka_producer {
     size_t topic_count;
     kafka_delivered delivered;
     void *state;
+    bool is_cut_off;
 };
 
 // Facts and reasons: reference/events.md, "Relay (producer) settings".
@@ -37,6 +38,14 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
     producer->delivered(producer->state, message->_private, message->err == RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
+static void on_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
+{
+    (void)client;
+    (void)reason;
+    struct kafka_producer *producer = opaque;
+    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) producer->is_cut_off = true;
+}
+
 struct kafka_producer *kafka_producer_new(const char *brokers, const char *client_id, kafka_delivered delivered, void *state,
                                           struct error *err)
 {
@@ -47,6 +56,7 @@ struct kafka_producer *kafka_producer_new(const char *brokers, const char *clien
     if (conf) {
         rd_kafka_conf_set_opaque(conf, producer);
         rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
+        rd_kafka_conf_set_error_cb(conf, on_error);
     }
     producer->client = kafka_client(RD_KAFKA_PRODUCER, conf, err);
     if (producer->client) return producer;
@@ -109,6 +119,11 @@ bool kafka_producer_is_fatal(const struct kafka_producer *producer)
 {
     char why[8];
     return rd_kafka_fatal_error(producer->client, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+bool kafka_producer_is_cut_off(const struct kafka_producer *producer)
+{
+    return producer->is_cut_off;
 }
 
 void kafka_producer_free(struct kafka_producer *producer, int flush_timeout_ms)

@@ -11,6 +11,7 @@
 #define CLUSTER_TIMEOUT_MS 3000
 #define AGAIN_PIECE 20000
 
+static void drop_spent_producer(struct relay *relay);
 static bool have_producer(struct relay *relay, struct error *err);
 static void prepare_topics(struct relay *relay);
 static bool take_up_cluster(struct relay *relay, const char *cluster, struct error *broker, struct error *err);
@@ -18,35 +19,48 @@ static bool publish_all_again(struct relay *relay, const char *cluster, struct e
 static bool provision_topics(struct relay *relay, struct error *err);
 static void say_once(struct relay *relay, const struct error *broker);
 
+// Who answers is asked before a producer is made: a producer that comes back by itself speaks to whoever answers, and an empty
+// cluster would have what is new before what is old.
 bool relay_ready(struct relay *relay, bool *ret_ready, struct error *err)
 {
     struct error broker = {0};
     char *cluster = NULL;
     bool ok = true;
-    if (have_producer(relay, &broker) && clock_monotonic_ms() >= relay->cluster_due_ms &&
+    drop_spent_producer(relay);
+    if (clock_monotonic_ms() >= relay->cluster_due_ms &&
         kafka_cluster_id(relay->app->config.kafka_brokers, relay->arena, &cluster, CLUSTER_TIMEOUT_MS, &broker)) {
         ok = text_equal(cluster, relay->cluster) || take_up_cluster(relay, cluster, &broker, err);
         if (ok && !broker.problem) relay->cluster_due_ms = clock_monotonic_ms() + CLUSTER_CHECK_MS;
     }
+    *ret_ready = ok && !broker.problem && have_producer(relay, &broker);
     if (ok) say_once(relay, &broker);
-    *ret_ready = ok && !broker.problem;
     return ok;
+}
+
+bool relay_producer_is_spent(const struct relay *relay)
+{
+    return kafka_producer_is_fatal(relay->producer) || kafka_producer_is_cut_off(relay->producer);
+}
+
+static void drop_spent_producer(struct relay *relay)
+{
+    if (relay->producer) kafka_producer_poll(relay->producer, 0); // tells of errors, too
+    if (relay->producer && relay_producer_is_spent(relay)) {
+        if (kafka_producer_is_fatal(relay->producer)) log_warning("relay_producer_fatal");
+        kafka_producer_free(relay->producer, 0);
+        relay->producer = NULL;
+    }
+    if (!relay->producer) relay->cluster_due_ms = 0;
 }
 
 static bool have_producer(struct relay *relay, struct error *err)
 {
-    if (relay->producer && kafka_producer_is_fatal(relay->producer)) {
-        log_warning("relay_producer_fatal");
-        kafka_producer_free(relay->producer, 0);
-        relay->producer = NULL;
-    }
     if (relay->producer) return true;
     relay->producer = kafka_producer_new(relay->app->config.kafka_brokers, relay->app->service->name, relay_delivered, relay, err);
     if (!relay->producer) return false;
     prepare_topics(relay);
     atomic_fetch_add(&relay->producers_total, 1);
     metric_add(relay->producers_metric, 1);
-    relay->cluster_due_ms = 0;
     return true;
 }
 

@@ -34,6 +34,8 @@ struct relay {
 
 // *ret_ready: there is a producer that works, and the cluster is known and has its topics.
 MUST_USE bool relay_ready(struct relay *relay, bool *ret_ready, struct error *err);
+// Whether another producer must take over: this one has failed for good, or was cut off from all brokers.
+bool relay_producer_is_spent(const struct relay *relay);
 // The producer's report of one message.
 void relay_delivered(void *state, void *tag, bool delivered);
 // Sends a batch in id order and marks what the broker acknowledged; *ret_count rows were there.

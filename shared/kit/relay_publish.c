@@ -35,7 +35,7 @@ bool relay_publish(struct relay *relay, int64_t *ret_count, struct error *err)
     if (rows.count == 0) return true;
     produce_rows(relay, &rows);
     const bool leads = await_deliveries(relay, err);
-    if (kafka_producer_is_fatal(relay->producer) || kafka_producer_pending(relay->producer) > 0) {
+    if (relay_producer_is_spent(relay) || kafka_producer_pending(relay->producer) > 0) {
         kafka_producer_free(relay->producer, 0); // reports the rest: no tag outlives the rows
         relay->producer = NULL;
     } else if (relay->undelivered_count > 0) {
@@ -104,7 +104,7 @@ static bool produce_row(struct relay *relay, const struct db_rows *rows, int row
 static bool await_deliveries(struct relay *relay, struct error *err)
 {
     bool leads = true;
-    while (leads && kafka_producer_pending(relay->producer) > 0 && !kafka_producer_is_fatal(relay->producer) && !atomic_load(&relay->stopping)) {
+    while (leads && kafka_producer_pending(relay->producer) > 0 && !relay_producer_is_spent(relay) && !atomic_load(&relay->stopping)) {
         kafka_producer_poll(relay->producer, 100);
         leads = relay_count_backlog(relay, err);
     }

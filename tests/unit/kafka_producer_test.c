@@ -174,6 +174,29 @@ static void broker_that_comes_back_gets_what_waited(void **state)
     assert_false(kafka_producer_is_fatal(producer));
 }
 
+static bool cut_off(void)
+{
+    kafka_producer_poll(producer, 10);
+    return kafka_producer_is_cut_off(producer);
+}
+
+static void producer_that_was_cut_off_says_so_ever_after(void **state)
+{
+    (void)state;
+    mock = mock_broker_start();
+    mock_broker_make_topic(mock, "t", 1);
+    make_producer(mock_broker_address(mock));
+    assert_true(produce("t", "k", "1", a));
+    eventually(strcmp(reported(delivered), "a") == 0);
+    assert_false(cut_off());
+    mock_broker_up(mock, false);
+    eventually(cut_off());
+    mock_broker_up(mock, true);
+    assert_true(produce("t", "k", "2", b));
+    eventually(strcmp(reported(delivered), "ab") == 0);
+    assert_true(cut_off());
+}
+
 static void fatal_error_is_told_and_ends_the_producer(void **state)
 {
     (void)state;
@@ -211,6 +234,7 @@ int main(void)
         TEST(too_large_message_is_refused_at_once),
         TEST(what_was_not_sent_is_reported_when_the_producer_goes),
         TEST(broker_that_comes_back_gets_what_waited),
+        TEST(producer_that_was_cut_off_says_so_ever_after),
         TEST(fatal_error_is_told_and_ends_the_producer),
     };
     return cmocka_run_group_tests(tests, NULL, close_broker);

@@ -435,9 +435,29 @@ static void lead_is_given_up_with_the_database_while_the_broker_is_awaited(void 
     tell(topic.name, "k2", "'{}'");
     eventually(stats(app).backlog == 1);
     test_database_run(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'relay'");
-    eventually(stats(app).producers_total == 2);
+    eventually(!stats(app).leader);
     mock_broker_up(mock, true);
     eventually(cell_is(WAITING, ""));
+}
+
+// A producer that finds the way back by itself would speak to another cluster before anybody asks which it is.
+static void broker_that_went_away_is_asked_who_it_is_before_it_is_told_anything(void **state)
+{
+    (void)state;
+    mock = mock_broker_start();
+    mock_broker_make_topic(mock, topic.name, 1);
+    app->config.kafka_brokers = mock_broker_address(mock);
+    start(app);
+    tell(topic.name, "k1", "'{}'");
+    eventually(cell_is(WAITING, ""));
+    assert_int_equal(stats(app).producers_total, 1);
+    mock_broker_up(mock, false);
+    tell(topic.name, "k2", "'{}'");
+    eventually(stats(app).backlog == 1);
+    mock_broker_up(mock, true);
+    eventually(cell_is(WAITING, ""));
+    assert_int_equal(stats(app).producers_total, 2);
+    eventually(stats(app).published_total == 2);
 }
 
 static int make(void **state)
@@ -477,6 +497,7 @@ int main(void)
         TEST(fatal_producer_error_is_survived),
         TEST(database_that_goes_and_comes_back_is_survived),
         TEST(lead_is_given_up_with_the_database_while_the_broker_is_awaited),
+        TEST(broker_that_went_away_is_asked_who_it_is_before_it_is_told_anything),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }
