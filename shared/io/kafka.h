@@ -89,6 +89,11 @@ struct kafka_topic_spec {
 // Creates the topic, or leaves an existing one alone. *ret_created may be NULL.
 MUST_USE bool kafka_topic_ensure(const char *brokers, const struct kafka_topic_spec *spec, bool *ret_created,
                                  struct error *err);
+// Calls tell with each fault of a topic as it stands on the broker, a clause such as "is missing" or "has 3 partition(s), not 6".
+// False where the broker does not answer.
+typedef void (*kafka_topic_fault)(void *state, const char *topic, const char *fault);
+MUST_USE bool kafka_topics_compare(const char *brokers, const struct kafka_topic_spec *specs, size_t count, kafka_topic_fault tell,
+                                   void *state, struct error *err);
 // The group starts at the topic's oldest event when it reads it next. Refused (problem_conflict) while a member reads it.
 MUST_USE bool kafka_group_forget(const char *brokers, const char *group, const char *topic, int partitions, struct error *err);
 // The broker's cluster id, in the arena: another one means another (empty) cluster.

@@ -104,6 +104,41 @@ static void broker_away_is_told(void **state)
     assert_null(id);
 }
 
+static void note_fault(void *state, const char *topic, const char *fault)
+{
+    struct text_buffer *out = state;
+    text_printf(out, "%s %s\n", topic, fault);
+}
+
+static const char *faults(const struct kafka_topic_spec *specs, size_t count)
+{
+    struct text_buffer out = text_buffer(arena);
+    text_add(&out, "");
+    assert_true(kafka_topics_compare(broker_address(), specs, count, note_fault, &out, &err));
+    return text_take(&out);
+}
+
+static void topics_that_differ_are_told(void **state)
+{
+    (void)state;
+    const char *one = broker_name(), *other = broker_name(), *missing = broker_name();
+    const struct kafka_topic_spec made[] = {{one, 2, 1, true, -1}, {other, 1, 1, false, 86400000}};
+    for (size_t i = 0; i < COUNT_OF(made); i++) assert_true(kafka_topic_ensure(broker_address(), &made[i], NULL, &err));
+    assert_string_equal(faults(made, COUNT_OF(made)), "");
+    const struct kafka_topic_spec wanted[] = {{one, 6, 3, true, -1}, {missing, 1, 1, false, -1}, {other, 1, 1, true, -1}};
+    const char *told = faults(wanted, COUNT_OF(wanted));
+    const char *const expected[] = {
+        arena_printf(arena, "%s has 2 partition(s), not 6\n", one), arena_printf(arena, "%s has copies on 1 broker(s), not 3\n", one),
+        arena_printf(arena, "%s is missing\n", missing), arena_printf(arena, "%s has cleanup.policy=delete, not compact\n", other),
+        arena_printf(arena, "%s has retention.ms=86400000, not -1\n", other)};
+    size_t length = 0;
+    for (size_t i = 0; i < COUNT_OF(expected); i++) {
+        if (!strstr(told, expected[i])) fail_msg("no '%s' in %s", expected[i], told);
+        length += strlen(expected[i]);
+    }
+    assert_int_equal(strlen(told), length); // and nothing else
+}
+
 static void headers_are_found_by_name(void **state)
 {
     (void)state;
@@ -123,6 +158,7 @@ int main(void)
         TEST(topic_that_cannot_be_is_told),
         TEST(cluster_has_one_id),
         TEST(broker_away_is_told),
+        TEST(topics_that_differ_are_told),
         TEST(headers_are_found_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, close_broker);
