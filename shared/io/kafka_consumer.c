@@ -57,6 +57,19 @@ static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_
     rd_kafka_assign(client, code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? partitions : NULL);
 }
 
+// From what we called done, else from what the group did before us, else from the beginning: a consumer that starts and gets
+// nothing done is behind, too.
+static json_int_t partition_lag(const json_t *partition)
+{
+    const char *state = json_member_text(partition, "fetch_state");
+    const json_int_t stored = json_integer_value(json_object_get(partition, "consumer_lag_stored"));
+    const json_int_t committed = json_integer_value(json_object_get(partition, "consumer_lag"));
+    const json_int_t first = json_integer_value(json_object_get(partition, "lo_offset")), end = json_integer_value(json_object_get(partition, "hi_offset"));
+    if (!state || strcmp(state, "active") != 0) return 0; // not ours
+    if (stored >= 0 || committed >= 0) return stored >= 0 ? stored : committed;
+    return end > 0 ? end - (first > 0 ? first : 0) : 0;
+}
+
 // The sum of our partitions' lag, from librdkafka's own statistics.
 static int on_statistics(rd_kafka_t *client, char *text, size_t length, void *opaque)
 {
@@ -67,10 +80,7 @@ static int on_statistics(rd_kafka_t *client, char *text, size_t length, void *op
     const char *name;
     json_t *topic, *partition;
     json_object_foreach(json_object_get(statistics, "topics"), name, topic) {
-        json_object_foreach(json_object_get(topic, "partitions"), name, partition) {
-            json_int_t own = json_integer_value(json_object_get(partition, "consumer_lag_stored"));
-            if (own > 0) lag += own;
-        }
+        json_object_foreach(json_object_get(topic, "partitions"), name, partition) lag += partition_lag(partition);
     }
     atomic_store(&consumer->lag, lag);
     return 0;

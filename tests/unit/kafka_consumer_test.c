@@ -200,6 +200,23 @@ static void lag_is_unknown_and_then_counted(void **state)
     assert_int_equal(more, 3); // read, but not done
 }
 
+// The first that is read by nobody before, the second by one who has left.
+static void lag_is_counted_before_anything_is_done(void **state)
+{
+    (void)state;
+    make_topic(1);
+    send_digits("0123", "k");
+    consumer = join(group, false);
+    eventually((kafka_consumer_poll(consumer, arena, batch, 1, POLL_MS), kafka_consumer_lag(consumer) == 4));
+    kafka_consumer_free(consumer);
+    consumer = join(group, false);
+    expect_values(consumer, true, "0123");
+    kafka_consumer_free(consumer);
+    send_digits("45", "k");
+    consumer = join(group, false);
+    eventually((kafka_consumer_poll(consumer, arena, batch, 1, POLL_MS), kafka_consumer_lag(consumer) == 2));
+}
+
 // --- Messages that come again ---------------------------------------------------------------------
 
 static void retried_message_comes_again_with_those_behind_it(void **state)
@@ -480,6 +497,7 @@ int main(void)
         TEST(other_group_reads_everything),
         TEST(full_arena_loses_no_message),
         TEST(lag_is_unknown_and_then_counted),
+        TEST(lag_is_counted_before_anything_is_done),
         TEST(retried_message_comes_again_with_those_behind_it),
         TEST(retry_again_and_again_keeps_the_order),
         TEST(retry_in_smaller_batches_keeps_the_order),
