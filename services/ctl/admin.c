@@ -26,7 +26,7 @@ int command_admin_create(const struct stack *stack, int argc, char **argv)
     struct error err = {0};
     struct child child;
     if (!child_start(stack, "auth", (const char *const[]){"admin", "create", "--email", email, "--password-stdin", NULL},
-                     true, &child, &err))
+                     CHILD_PIPES, &child, &err))
         return command_failed(&err);
     fprintf(child.in, "%s\n", password);
     fclose(child.in);
@@ -62,7 +62,7 @@ static int run_verb(const struct stack *stack, const char *service, const char *
 {
     struct error err = {0};
     struct child child;
-    if (!child_start(stack, service, (const char *const[]){verb, NULL}, false, &child, &err)) return command_failed(&err);
+    if (!child_start(stack, service, (const char *const[]){verb, NULL}, CHILD_NO_PIPES, &child, &err)) return command_failed(&err);
     return child_finish(&child);
 }
 

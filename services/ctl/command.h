@@ -19,7 +19,9 @@ struct stack {
 struct stack stack_find(struct arena *arena);
 // A setting of the stack, from the environment or .run/env; NULL when it is in neither.
 const char *stack_setting(const struct stack *stack, const char *name);
-// The same; says which one is missing and what to do, and returns NULL.
+// A setting of one service, from <run_dir>/<service>.env or else the environment; NULL when it is in neither.
+const char *stack_service_setting(const struct stack *stack, const char *service, const char *name);
+// stack_setting; says which one is missing and what to do, and returns NULL.
 const char *stack_require(const struct stack *stack, const char *name);
 
 struct command {
@@ -42,6 +44,7 @@ int command_import_resume(const struct stack *stack, int argc, char **argv);
 int command_import_report(const struct stack *stack, int argc, char **argv);
 int command_import_quarantine(const struct stack *stack, int argc, char **argv);
 int command_payments_reconcile(const struct stack *stack, int argc, char **argv);
+int command_doctor(const struct stack *stack, int argc, char **argv);
 int command_asyncapi(const struct stack *stack, int argc, char **argv);
 int command_compatibility(const struct stack *stack, int argc, char **argv);
 
@@ -67,7 +70,8 @@ struct child {
     FILE *in;    // its standard input
     FILE *out;   // its standard output
 };
-MUST_USE bool child_start(const struct stack *stack, const char *service, const char *const *arguments, bool with_pipes,
+enum child_pipes { CHILD_NO_PIPES, CHILD_PIPES, CHILD_PIPES_AND_ERRORS }; // the last: what it complains about comes through out, too
+MUST_USE bool child_start(const struct stack *stack, const char *service, const char *const *arguments, enum child_pipes pipes,
                           struct child *ret, struct error *err);
 // Closes the pipes and waits; the child's exit status, 1 when it died.
 int child_finish(struct child *child);

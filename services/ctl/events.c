@@ -141,6 +141,6 @@ int command_events_replay(const struct stack *stack, int argc, char **argv)
     }
     struct error err = {0};
     struct child child;
-    if (!child_start(stack, service, (const char *const[]){"replay", topic, NULL}, false, &child, &err)) return command_failed(&err);
+    if (!child_start(stack, service, (const char *const[]){"replay", topic, NULL}, CHILD_NO_PIPES, &child, &err)) return command_failed(&err);
     return child_finish(&child);
 }

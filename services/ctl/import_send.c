@@ -96,7 +96,7 @@ static bool start_children(struct sender *sender, struct error *err)
 {
     const struct sending *sending = sender->sending;
     for (int i = 0; sending->collection->takers[i]; i++)
-        if (!child_start(sending->import->stack, sending->collection->takers[i], (const char *const[]){"import", NULL}, true, &sender->children[i], err))
+        if (!child_start(sending->import->stack, sending->collection->takers[i], (const char *const[]){"import", NULL}, CHILD_PIPES, &sender->children[i], err))
             return false;
     return true;
 }

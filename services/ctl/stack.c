@@ -64,6 +64,12 @@ const char *stack_setting(const struct stack *stack, const char *name)
     return file_setting(stack->arena, arena_printf(stack->arena, "%s/env", stack->run_dir), name);
 }
 
+const char *stack_service_setting(const struct stack *stack, const char *service, const char *name)
+{
+    const char *value = stack->run_dir ? file_setting(stack->arena, arena_printf(stack->arena, "%s/%s.env", stack->run_dir, service), name) : NULL;
+    return value ? value : stack_setting(stack, name);
+}
+
 // NAME_FILE names a file that holds the value, as with every setting of the services (containers).
 static const char *secret_setting(struct arena *arena, const char *name)
 {
@@ -128,7 +134,7 @@ struct db_pool *stack_database(const struct stack *stack, const char *service, i
                                                  .connect_timeout_s = 5, .statements = lists}, err);
 }
 
-bool child_start(const struct stack *stack, const char *service, const char *const *arguments, bool with_pipes,
+bool child_start(const struct stack *stack, const char *service, const char *const *arguments, enum child_pipes pipes,
                  struct child *ret, struct error *err)
 {
     const char *path = arena_printf(stack->arena, "%s/%s", stack->bin_dir ? stack->bin_dir : ".", service);
@@ -137,25 +143,26 @@ bool child_start(const struct stack *stack, const char *service, const char *con
     char **environment = child_environment(stack, service);
     if (!path || !environment) return error_set(err, &problem_unavailable, NULL);
     int in[2] = {-1, -1}, out[2] = {-1, -1};
-    if (with_pipes && (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0))
+    if (pipes && (pipe2(in, O_CLOEXEC) != 0 || pipe2(out, O_CLOEXEC) != 0))
         return error_set(err, &problem_unavailable, "No pipe to %s: %m.", service);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    if (with_pipes) {
+    if (pipes) {
         posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
         posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+        if (pipes == CHILD_PIPES_AND_ERRORS) posix_spawn_file_actions_adddup2(&actions, out[1], STDERR_FILENO);
     }
     char *const *spawn_argv = (char *const *)(void *)argv; // posix_spawn does not change them
     int failed = posix_spawn(&ret->pid, path, &actions, NULL, spawn_argv, environment);
     posix_spawn_file_actions_destroy(&actions);
-    if (with_pipes) {
+    if (pipes) {
         close(in[0]);
         close(out[1]);
     }
     if (failed)
         return error_set(err, &problem_unavailable, "%s could not be started: %s. Build it with make.", path, strerror(failed));
-    ret->in = with_pipes ? fdopen(in[1], "w") : NULL;
-    ret->out = with_pipes ? fdopen(out[0], "r") : NULL;
+    ret->in = pipes ? fdopen(in[1], "w") : NULL;
+    ret->out = pipes ? fdopen(out[0], "r") : NULL;
     return true;
 }
 

@@ -20,7 +20,7 @@ extern char **environ;
 enum need { NEEDS_NOTHING, NEEDS_SETTINGS, NEEDS_DATABASE };
 
 static int verb_serve(struct app *app, int argc, char **argv);
-static int verb_settings(struct app *app, int argc, char **argv);
+static int verb_say(struct app *app, int argc, char **argv);
 static int verb_migrate(struct app *app, int argc, char **argv);
 static int verb_health(struct app *app, int argc, char **argv);
 static int verb_topics(struct app *app, int argc, char **argv);
@@ -36,8 +36,9 @@ static const struct kit_verb {
     enum need needs;
 } kit_verbs[] = {
     {{"serve", "run the service (the default)", verb_serve}, NEEDS_SETTINGS},
-    {{"settings", "say whether the settings are right; exit status 0 or 1", verb_settings}, NEEDS_SETTINGS},
+    {{"settings", "say whether the settings are right; exit status 0 or 1", verb_say}, NEEDS_SETTINGS},
     {{"migrate", "bring the database up to date", verb_migrate}, NEEDS_SETTINGS},
+    {{"migrated", "say whether the database is up to date; exit status 0 or 1", verb_say}, NEEDS_DATABASE},
     {{"health", "ask the running service whether it is ready; exit status 0 or 1", verb_health},
      NEEDS_SETTINGS},
     {{"topics", "create the Kafka topics that are missing", verb_topics}, NEEDS_SETTINGS},
@@ -168,7 +169,7 @@ static int verb_serve(struct app *app, int argc, char **argv)
 }
 
 // Who gets here has been told what is wrong already, or nothing is.
-static int verb_settings(struct app *app, int argc, char **argv)
+static int verb_say(struct app *app, int argc, char **argv)
 {
     (void)app;
     (void)argc;

@@ -1,4 +1,4 @@
--- Statements of the import. Named blocks: see shared/kit/sql_embed.awk.
+-- Statements of the import and, at the end, of the doctor. Named blocks: see shared/kit/sql_embed.awk.
 
 -- name: import_lock
 -- One import at a time; held by the connection.
@@ -193,3 +193,15 @@ SELECT count(*) FROM import_rows AS r
 SELECT coalesce(json_agg(json_build_object('collection', collection, 'row', row_key, 'reasons', notes, 'raw', raw)
                          ORDER BY collection, ordinal), '[]')
   FROM import_findings WHERE state = 'quarantined' AND ($1::text IS NULL OR collection = $1);
+
+-- the doctor, on the database of a service
+
+-- name: doctor_read_only
+SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean;
+
+-- name: doctor_relay_leads
+-- Whether somebody holds the lock of relay_lead: a key of 64 bits stands in two halves.
+SELECT EXISTS (SELECT FROM pg_locks
+                WHERE locktype = 'advisory' AND granted AND objsubid = 1
+                  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                  AND (classid::bigint << 32 | objid::bigint) = hashtext('relay')::bigint);
