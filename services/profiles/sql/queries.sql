@@ -392,8 +392,11 @@ ON CONFLICT (user_id) DO UPDATE
  WHERE contacts.user_sequence < excluded.user_sequence;
 
 -- name: grant_apply
--- The worker may be unknown here still, or gone: the grant stands for itself.
-INSERT INTO contact_grants (user_id, housegirl_profile_id, granted_at) VALUES ($1, $2, $3::timestamptz) ON CONFLICT DO NOTHING;
+-- The worker may be unknown here still, or gone: the grant stands for itself. Not so the one who paid: what is told once more, or
+-- late, brings back nothing of a user who was erased.
+INSERT INTO contact_grants (user_id, housegirl_profile_id, granted_at)
+SELECT $1, $2, $3::timestamptz WHERE NOT EXISTS (SELECT FROM erased_users WHERE user_id = $1)
+ON CONFLICT DO NOTHING;
 
 -- name: grant_read
 SELECT EXISTS (SELECT FROM contact_grants WHERE user_id = $1 AND housegirl_profile_id = $2);
