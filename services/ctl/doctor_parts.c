@@ -10,7 +10,7 @@
 #include "text.h"
 
 #define ANSWER_MOST_BYTES (4 << 20)
-#define TIMEOUT_MS 5000
+#define TIMEOUT_MS 3000
 #define LAG_MOST 10000
 #define SECOND_LOOK_S 3
 

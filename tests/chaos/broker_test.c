@@ -7,6 +7,7 @@
 #include "writers.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,66 @@ static void expect_all_is_well(void)
         assert_string_equal(database_ask(arena_printf(story_arena(), "dc_%s", *service), "SELECT count(*) FROM parked_keys"), "0");
     assert_int_equal(run(&output, "%s/dcctl payments reconcile", setting("BIN_DIR")), 0);
 }
+
+// --- On the wire -----------------------------------------------------------------------------------
+
+// The broker keeps batches as they were sent. In each, at fixed places: length at 8, kind of compression in the last three bits
+// of 21 and 22, number of events at 57.
+#define BATCH_HEAD_BYTES 61
+#define ZSTD 4
+
+struct batches {
+    int together, compressed; // those of several events, and those of them that are compressed
+};
+
+static int64_t number_at_byte(const uint8_t *bytes, int length)
+{
+    int64_t number = 0;
+    for (int i = 0; i < length; i++) number = number << 8 | bytes[i];
+    return number;
+}
+
+static void count_batches(const char *path, struct batches *batches)
+{
+    uint8_t head[BATCH_HEAD_BYTES];
+    FILE *file = fopen(path, "re");
+    if (!file) fail_msg("%s cannot be read", path);
+    while (fread(head, 1, sizeof head, file) == sizeof head && number_at_byte(head + 8, 4) > 0) {
+        if (number_at_byte(head + 57, 4) > 1) {
+            batches->together++;
+            batches->compressed += (head[22] & 7) == ZSTD;
+        }
+        fseek(file, number_at_byte(head + 8, 4) + 12 - BATCH_HEAD_BYTES, SEEK_CUR);
+    }
+    fclose(file);
+}
+
+static bool is_told(void *argument)
+{
+    (void)argument;
+    return strcmp(database_ask("dc_auth", "SELECT count(*) FROM outbox WHERE published_at IS NULL"), "0") == 0;
+}
+
+// Events that wait go out in few batches: here those of many changes, told while the broker is away.
+static void what_is_sent_is_compressed(void **state)
+{
+    (void)state;
+    struct person renamed = person_register("employer");
+    struct batches batches = {0};
+    part_stop("kafka");
+    for (int i = 0; i < 30; i++) {
+        struct answer answer = call(&renamed, "PATCH", "/api/auth/me", "{\"first_name\":\"%s\"}", i % 2 ? "Wanjiku" : "Achieng");
+        expect_status(&answer, 200);
+    }
+    part_start("kafka");
+    assert_true(within(RETURN_S, is_told, NULL));
+    for (int partition = 0; partition < 6; partition++)
+        count_batches(arena_printf(story_arena(), "%s/kafka/data/dc.auth.users-%d/00000000000000000000.log", setting("RUN_DIR"), partition), &batches);
+    assert_true(batches.together > 0);
+    assert_int_equal(batches.compressed, batches.together);
+}
+
+// --- Killed --------------------------------------------------------------------------------------
 
 static int another_pid_than;
 static bool is_back(void *argument)
@@ -218,6 +279,7 @@ static void replaced_by_an_empty_one_it_gets_all_that_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(what_is_sent_is_compressed, restore),
         cmocka_unit_test_teardown(killed_it_is_waited_for, restore),
         cmocka_unit_test_teardown(away_for_long_it_is_caught_up_with, restore),
         cmocka_unit_test_teardown(replaced_by_an_empty_one_it_gets_all_that_is_kept, restore),
