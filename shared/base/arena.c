@@ -74,6 +74,11 @@ void arena_free(struct arena *arena)
     free(arena);
 }
 
+void arena_fail(struct arena *arena)
+{
+    arena->failed = true;
+}
+
 bool arena_failed(const struct arena *arena)
 {
     return arena->failed;

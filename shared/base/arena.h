@@ -43,6 +43,8 @@ void arena_reset(struct arena *arena);
 
 // True once any allocation failed.
 bool arena_failed(const struct arena *arena);
+// The same for an allocation that was not of the arena, but that what it holds depends on.
+void arena_fail(struct arena *arena);
 
 // Zeroed memory, aligned for any type. NULL on failure (see above).
 void *arena_alloc(struct arena *arena, size_t size);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a single value may be.
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,7 +64,10 @@ static const char *check_format(const struct field *field, const char *text, str
         case FORMAT_TIME: return clock_parse(text, &time_ms) ? NULL : "must be a time such as 2026-01-31T08:00:00Z";
         case FORMAT_URL: return check_url(text);
         case FORMAT_NAME:
-            if (contact_is_inside(text)) return "must not hold a phone number or e-mail address";
+            errno = 0;
+            const bool found = contact_is_inside(text);
+            if (errno == ENOMEM) return arena_fail(arena), NULL; // told at the end
+            if (found) return "must not hold a phone number or e-mail address";
             break;
         default: break;
     }

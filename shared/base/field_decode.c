@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -186,12 +187,13 @@ bool field_decode_query(const struct fields *fields, const struct text_pair *pai
 static const char *decode_parameter(struct decoding *decoding, const struct field *field, const char *text)
 {
     CLEANUP(json_release) json_t *value = NULL;
+    errno = 0;
     if (field->type == FIELD_BOOLEAN) {
         if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0) return "must be true or false";
         value = json_boolean(text[0] == 't');
     } else if (field->type == FIELD_INTEGER) {
         value = json_loads(text, JSON_DECODE_ANY, NULL);
-        if (!json_is_number(value)) return field->format == FORMAT_MONEY ? "must be a number" : "must be a whole number";
+        if (errno != ENOMEM && !json_is_number(value)) return field->format == FORMAT_MONEY ? "must be a number" : "must be a whole number";
     } else if (field->type == FIELD_TEXT_LIST) {
         value = json_array();
         for (const char *at = text; value && *at;) {
@@ -202,6 +204,7 @@ static const char *decode_parameter(struct decoding *decoding, const struct fiel
     } else {
         value = json_string(text);
     }
+    if (errno == ENOMEM) return arena_fail(decoding->arena), NULL; // jansson says no more of it than of bytes it does not take
     return value ? decode_value(decoding, field, value) : "must be text in UTF-8";
 }
 

@@ -5,6 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+// jansson 2.14 does not look whether its buffer for a text grew: without memory the text lacks a letter, and the value is taken
+// for whole; and json_dumpb writes less than it counted. So its allocations are watched, from one parse to the next text.
+static _Thread_local bool was_short;
+
+static void *allocate(size_t size)
+{
+    void *memory = malloc(size);
+    if (!memory) was_short = true;
+    return memory;
+}
+
+__attribute__((constructor)) static void watch(void)
+{
+    json_set_alloc_funcs(allocate, free);
+}
+
 // jansson allows 2,048 levels, each a recursion: ours is checked before it starts.
 static bool depth_is_fine(const char *bytes, size_t length)
 {
@@ -33,11 +49,15 @@ json_t *json_parse(const char *bytes, size_t length, struct error *err)
         return NULL;
     }
     json_error_t where;
-    errno = 0;
+    was_short = false;
     json_t *value = json_loadb(bytes, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
-    if (!value && problem_unless_memory(NULL)) {
+    if (was_short) {
+        json_decref(value);
         error_set(err, &problem_unavailable, NULL);
-    } else if (!value) {
+        errno = ENOMEM; // as malloc has it: whoever asked for another reason finds it
+        return NULL;
+    }
+    if (!value) {
         const enum json_error_code code = json_error_code(&where);
         error_set(err, &problem_malformed, "The JSON is not well-formed at line %d, column %d%s.", where.line, where.column,
                   code == json_error_duplicate_key      ? ": a member stands there twice"
@@ -52,8 +72,10 @@ char *json_text(struct arena *arena, const json_t *value)
     const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
     size_t length = json_dumpb(value, NULL, 0, flags);
     char *text = length ? arena_alloc(arena, length + 1) : NULL;
-    if (text) json_dumpb(value, text, length, flags);
-    return text;
+    const bool whole = text && json_dumpb(value, text, length, flags) == length && !was_short;
+    if (was_short) arena_fail(arena);
+    was_short = false;
+    return whole ? text : NULL;
 }
 
 const char *json_member_text(const json_t *object, const char *name)

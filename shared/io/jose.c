@@ -4,6 +4,7 @@
 
 #include <cjose/cjose.h>
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 
 #include "crypto.h"
@@ -56,47 +57,51 @@ static const char *algorithm_name(enum jose_algorithm algorithm)
     return algorithm == JOSE_ES256 ? "ES256" : "RS256";
 }
 
+// Neither libcjose nor our own checks tell a bad token from a lack of memory; each that may meet one sets errno to 0 first.
 static bool refuse(struct error *err, const char *cause)
 {
-    error_set(err, &problem_unauthenticated, NULL);
+    error_set(err, problem_unless_memory(&problem_unauthenticated), NULL);
     return error_cause(err, "%s", cause);
+}
+
+static bool fail(struct error *err, const char *cause)
+{
+    error_set(err, problem_unless_memory(&problem_internal), NULL);
+    return error_cause(err, "%s", cause ? cause : "no memory");
 }
 
 bool jose_sign(const struct jose_key *key, const char *typ, const json_t *claims, struct arena *arena,
                char **ret, struct error *err)
 {
     cjose_err cause = {0};
+    errno = 0;
     CLEANUP(header_release) cjose_header_t *header = cjose_header_new(&cause);
     const char *payload = json_text(arena, claims);
-    error_set(err, &problem_internal, NULL);
     if (header == NULL || payload == NULL || !jose_key_can_sign(key)) {
-        return error_cause(err, "this key cannot sign, or no memory");
+        return fail(err, "this key cannot sign, or no memory");
     }
     const char *algorithm = algorithm_name(jose_key_algorithm(key));
     if (!cjose_header_set(header, CJOSE_HDR_ALG, algorithm, &cause) ||
         !cjose_header_set(header, CJOSE_HDR_KID, jose_key_id(key), &cause) ||
         !cjose_header_set(header, "typ", typ, &cause)) {
-        return error_cause(err, "cjose: %s", cause.message);
+        return fail(err, cause.message);
     }
     CLEANUP(jws_release)
     cjose_jws_t *jws =
         cjose_jws_sign(jose_key_jwk(key), header, (const uint8_t *)payload, strlen(payload), &cause);
     const char *token = NULL;
     if (jws == NULL || !cjose_jws_export(jws, &token, &cause)) {
-        return error_cause(err, "cjose: %s", cause.message);
+        return fail(err, cause.message);
     }
     *ret = arena_strdup(arena, token);
-    if (*ret == NULL) {
-        return error_cause(err, "no memory for a token");
-    }
-    error_clear(err);
-    return true;
+    return *ret != NULL || error_set(err, &problem_unavailable, NULL);
 }
 
 bool jose_header_read(const char *token, enum jose_algorithm algorithm, struct arena *arena,
                       struct jose_header *ret, struct error *err)
 {
     struct parts parts;
+    errno = 0;
     if (!token_split(token, 3, arena, &parts)) {
         return refuse(err, "not a compact JWS");
     }
@@ -137,6 +142,7 @@ json_t *jose_verify(const struct jose_key *key, enum jose_algorithm algorithm, c
 static json_t *claims_verify(const struct jose_key *key, const char *token, struct error *err)
 {
     cjose_err cause = {0};
+    errno = 0;
     CLEANUP(jws_release) cjose_jws_t *jws = cjose_jws_import(token, strlen(token), &cause);
     uint8_t *payload = NULL;
     size_t length = 0;
@@ -217,39 +223,35 @@ static bool signature_fits(const char *part, enum jose_algorithm algorithm, stru
 bool jose_seal(const char *secret_hex, const char *plain, struct arena *arena, char **ret, struct error *err)
 {
     cjose_err cause = {0};
+    errno = 0;
     CLEANUP(jwk_release) cjose_jwk_t *key = secret_key(secret_hex);
     CLEANUP(header_release) cjose_header_t *header = cjose_header_new(&cause);
-    error_set(err, &problem_internal, NULL);
     if (key == NULL || header == NULL ||
         !cjose_header_set(header, CJOSE_HDR_ALG, CJOSE_HDR_ALG_DIR, &cause) ||
         !cjose_header_set(header, CJOSE_HDR_ENC, CJOSE_HDR_ENC_A256GCM, &cause)) {
-        return error_cause(err, "the sealing secret must be %d hex digits", SECRET_HEX_LENGTH);
+        return fail(err, "the sealing secret must be 64 hex digits");
     }
     CLEANUP(jwe_release)
     cjose_jwe_t *jwe = cjose_jwe_encrypt(key, header, (const uint8_t *)plain, strlen(plain), &cause);
     CLEANUP(text_release) char *sealed = jwe != NULL ? cjose_jwe_export(jwe, &cause) : NULL;
     *ret = arena_strdup(arena, sealed);
-    if (*ret == NULL) {
-        return error_cause(err, "cjose: %s", cause.message != NULL ? cause.message : "no memory");
-    }
-    error_clear(err);
-    return true;
+    return *ret != NULL || fail(err, cause.message);
 }
 
 bool jose_open(const char *secret_hex, const char *sealed, struct arena *arena, char **ret, struct error *err)
 {
     cjose_err cause = {0};
     struct parts parts;
-    error_set(err, &problem_internal, NULL);
+    errno = 0;
     CLEANUP(jwk_release) cjose_jwk_t *key = secret_key(secret_hex);
     if (key == NULL || !token_split(sealed, 5, arena, &parts)) {
-        return error_cause(err, "not a sealed text, or the secret is not %d hex digits", SECRET_HEX_LENGTH);
+        return fail(err, "not a sealed text, or the secret is not 64 hex digits");
     }
     CLEANUP(json_release) json_t *header = header_parse(parts.items[0], arena);
     // 22 letters are 16 bytes: a shorter tag would be a weaker one.
     if (header == NULL || !header_is_plain(header) || !text_equal(json_member_text(header, "alg"), "dir") ||
         !text_equal(json_member_text(header, "enc"), "A256GCM") || strlen(parts.items[4]) != 22) {
-        return error_cause(err, "sealed in another way than ours");
+        return fail(err, "sealed in another way than ours");
     }
     CLEANUP(jwe_release) cjose_jwe_t *jwe = cjose_jwe_import(sealed, strlen(sealed), &cause);
     size_t length = 0;
@@ -259,11 +261,7 @@ bool jose_open(const char *secret_hex, const char *sealed, struct arena *arena, 
     if (plain != NULL) {
         explicit_bzero(plain, length);
     }
-    if (*ret == NULL) {
-        return error_cause(err, "sealed with another secret, or changed");
-    }
-    error_clear(err);
-    return true;
+    return *ret != NULL || fail(err, "sealed with another secret, or changed");
 }
 
 static cjose_jwk_t *secret_key(const char *secret_hex)

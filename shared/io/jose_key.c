@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,7 @@ static void jwk_text_release(char **text)
 
 static struct jose_key *refuse(struct error *err, const char *cause)
 {
-    error_set(err, &problem_internal, NULL);
+    error_set(err, problem_unless_memory(&problem_internal), NULL);
     error_cause(err, "%s", cause);
     return NULL;
 }

@@ -48,6 +48,7 @@ static bool query_split(struct request *rq, struct text_pair *pairs, size_t *ret
             const size_t value = name < length ? name + 1 : length;
             const struct text_pair pair = {http_decode(rq->arena, at, name, true),
                                            http_decode(rq->arena, at + value, length - value, true)};
+            if (arena_failed(rq->arena)) return error_set(err, &problem_unavailable, NULL);
             if (!pair.name || !pair.value)
                 return error_set(err, &problem_malformed,
                                  "The query is not well-formed: percent-encode it as UTF-8.");

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "crypto.h"
+#include "jose.h"
 #include "json.h"
 
 // --- Allocations of this program, which come here before the sanitizer's or the C library's ------
@@ -105,19 +106,57 @@ static void a_password_is_hashed_or_not(void **state)
     assert_int_equal(do_with_refusals(hash_a_password), 1); // room in the arena
 }
 
-static bool parse_json(struct arena *arena, struct error *err)
+static bool read_and_write_json(struct arena *arena, struct error *err)
 {
-    (void)arena;
-    static const char text[] = "{\"name\":\"Amina\",\"counties\":[\"Nairobi\",\"Kisumu\"],\"age\":31,\"pay\":15000.5}";
-    json_t *value = json_parse(text, sizeof text - 1, err);
-    json_decref(value);
-    return value != NULL;
+    static const char text[] = "{\"name\":\"Amina wa Kwanza kutoka Kisumu\",\"counties\":[\"Nairobi\",\"Kisumu\"],\"age\":31,\"pay\":15000.5}";
+    CLEANUP(json_release) json_t *value = json_parse(text, sizeof text - 1, err);
+    if (!value) return false;
+    const char *written = json_text(arena, value);
+    if (!written) return error_set(err, arena_failed(arena) ? &problem_unavailable : &problem_internal, NULL);
+    assert_string_equal(written, text);
+    return true;
 }
 
-static void json_is_not_called_malformed(void **state)
+static void json_is_neither_malformed_nor_cut(void **state)
 {
     (void)state;
-    assert_true(do_with_refusals(parse_json) > 10);
+    assert_true(do_with_refusals(read_and_write_json) > 10);
+}
+
+static struct jose_key *key;
+
+static bool sign(struct arena *arena, struct error *err)
+{
+    CLEANUP(json_release) json_t *claims = json_parse("{\"sub\":\"u1\"}", 12, err);
+    char *token = NULL;
+    return claims && jose_sign(key, "at+jwt", claims, arena, &token, err) && token;
+}
+
+static void a_token_is_signed_or_not(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    key = jose_key_generate(&err);
+    assert_non_null(key);
+    assert_true(do_with_refusals(sign) > 10);
+    jose_key_free(key);
+}
+
+static bool read_header(struct arena *arena, struct error *err)
+{
+    static const char token[] = "eyJhbGciOiJFUzI1NiIsImtpZCI6ImtleSIsInR5cCI6ImF0K2p3dCJ9.e30."
+                                "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    struct jose_header header;
+    if (!jose_header_read(token, JOSE_ES256, arena, &header, err)) return false;
+    assert_string_equal(header.kid, "key");
+    assert_string_equal(header.typ, "at+jwt");
+    return true;
+}
+
+static void a_token_is_not_called_bad(void **state)
+{
+    (void)state;
+    assert_true(do_with_refusals(read_header) > 10);
 }
 
 int main(void)
@@ -126,7 +165,9 @@ int main(void)
         cmocka_unit_test(a_digest_takes_none),
         cmocka_unit_test(the_check_of_a_password_takes_none),
         cmocka_unit_test(a_password_is_hashed_or_not),
-        cmocka_unit_test(json_is_not_called_malformed),
+        cmocka_unit_test(json_is_neither_malformed_nor_cut),
+        cmocka_unit_test(a_token_is_signed_or_not),
+        cmocka_unit_test(a_token_is_not_called_bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
