@@ -8,6 +8,7 @@
 #: make bench      figures beside the limits of this machine (ONLY=reads one part)
 #: make schemas    prints schemas/ from the code; refuses what would break consumers of released events
 #: make schemas-release   releases new events and members (schemas/released/)
+#: make faults     every call that can fail does so once, in every story (ONLY=auth for some); takes long
 #: make audit      what a reviewer of the running stack wants to see: hardening, licences (SPDX), ports, grants, headers
 #: make lint       cppcheck and clang-tidy
 #: make all        builds into build/bin (SANITIZE=address|thread|fuzzer BUILD=dir for other kinds)
@@ -136,6 +137,9 @@ $(foreach t,$(TESTS),$(eval $(call test_rules,$(t))))
 FULL_DISK := $(BUILD)/tests/chaos/full_disk.so
 $(FULL_DISK): tests/chaos/full_disk.c
 	@mkdir -p $(@D) && echo "  link  $@" && $(CC) -std=gnu17 -O2 $(WARNINGS) -fPIC -shared $< -ldl -o $@
+# What a service is started with to have its calls fail (tests/fault): without sanitizers and flags of ours, of any kind of build.
+$(BUILD)/lib/libfaults.so: tests/fault/faults.c tests/fault/control.h
+	@mkdir -p $(@D) && echo "  link  $@" && gcc -std=gnu17 -g -O1 -fno-builtin -fPIC -shared $(WARNINGS) -D_GNU_SOURCE $< -o $@
 tests-all: $(addprefix $(BUILD)/,$(TESTS)) $(FULL_DISK) fuzz-all
 tests-races: $(patsubst %,$(BUILD)/tests/unit/%_test,$(shell sed 's/#.*//' tests/races)) $(BUILD)/bin/daraja-simulator
 
@@ -203,6 +207,7 @@ lint-tidy: $(addsuffix .tidy,$(addprefix $(BUILD)/obj/,$(SOURCES)))
 $(BUILD)/obj/%.c.tidy: %.c .clang-tidy $(BUILD)/obj/%.o
 	@clang-tidy --quiet $< -- -std=gnu17 -D_GNU_SOURCE $(INCLUDES_kit) $(if $(filter services/%,$<),-I$(dir $<) -I$(BUILD)/gen/$(word 2,$(subst /, ,$<)),-I$(BUILD)/gen/books) -I/usr/include/postgresql 2>/dev/null && touch $@
 
+faults: ; @tests/fault/run.sh full $(ONLY)
 audit: all ; @BUILD=$(BUILD) tests/audit/audit.sh
 bench: ; @tests/bench/run.sh $(ONLY)
 clean: ; @rm -rf $(filter-out $(BUILD)/borrowed,$(wildcard $(BUILD)/*))
@@ -210,5 +215,5 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.PHONY: all libs tests-all tests-races fuzz-all run start stop status logs reset test fuzz chaos chaos-program schemas schemas-release schemas-check lint lint-cppcheck lint-tidy audit bench clean help
+.PHONY: all libs tests-all tests-races fuzz-all run start stop status logs reset test fuzz chaos chaos-program schemas schemas-release schemas-check lint lint-cppcheck lint-tidy faults audit bench clean help
 .SECONDARY:

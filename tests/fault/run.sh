@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# run.sh [short|full] [WORD]: the stories of fault_test.c against a stack of its own, whose services start with the library of
+# faults. Afterwards none may have leaked or been reported by a sanitizer. FAULT_TRACE=1 writes the stack of each fault to the log.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+export SANITIZE=address RUN_DIR=$PWD/.run-fault BORROWED=$PWD/build/borrowed PORT=0 SKIP_DEMO=yes SKIP_BUILD=yes
+real=$PWD/build/asan
+export BUILD=$PWD/build/fault FAULT_STORIES=${1:-full} FAULT_ONLY=${2:-}
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:verify_asan_link_order=0:fast_unwind_on_malloc=0:malloc_context_size=6 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+cat tests/support/lsan.supp tests/fault/lsan.supp >build/lsan-fault.supp
+export LSAN_OPTIONS=suppressions=$PWD/build/lsan-fault.supp:print_suppressions=0
+. tests/settings.sh
+export GATEWAY_DC_BREAKER_FAILURES=1000 # a story's faults are many, and each is to arrive
+
+main() {
+    trap 'docker/local/stack.sh stop >/dev/null 2>&1' EXIT
+    docker/local/install.sh test || exit 1
+    make -j2 --no-print-directory BUILD="$real" all "$real/tests/fault/fault_test" "$real/lib/libfaults.so" || exit 1
+    wrap
+    docker/local/stack.sh reset >/dev/null 2>&1
+    docker/local/stack.sh start || exit 1
+    set -a && . "$RUN_DIR/env" && set +a
+    timeout "${FAULT_SECONDS:-3000}" "$real/tests/fault/fault_test"
+    local status=$?
+    docker/local/stack.sh stop >"$RUN_DIR/log/stop.log" 2>&1
+    if grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$RUN_DIR"/log/*.log; then
+        grep -hE -A40 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$RUN_DIR"/log/*.log | head -n 120
+        echo "A sanitizer has reported."
+        exit 1
+    fi
+    exit $status
+}
+
+# The programs of the stack as scripts, which start the real ones with the library.
+wrap() {
+    local service
+    rm -rf "$BUILD" && mkdir -p "$BUILD/bin"
+    for service in dcctl daraja-simulator; do ln -s "$real/bin/$service" "$BUILD/bin/$service"; done
+    for service in auth profiles payments gateway; do
+        cat >"$BUILD/bin/$service" <<SCRIPT
+#!/bin/sh
+[ \$# != 0 ] || export LD_PRELOAD=$real/lib/libfaults.so FAULT_SERVICE=$service FAULT_FILE=$RUN_DIR/fault-$service
+exec $real/bin/$service "\$@"
+SCRIPT
+        chmod +x "$BUILD/bin/$service"
+    done
+}
+
+main
