@@ -131,6 +131,7 @@ static struct listing listing_of(const struct worker_query *query, struct arena 
 struct found {
     const char *workers, *next_key;
     int64_t count;
+    struct worker_total total; // count -1: not known
 };
 
 static bool find(struct request *rq, const struct sql *sql, const struct listing *listing, const struct page *page, struct found *ret, struct error *err)
@@ -139,36 +140,31 @@ static bool find(struct request *rq, const struct sql *sql, const struct listing
                                       DB_TEXT(page->after ? page->after : listing->before), DB_INT(page->offset), DB_INT(page->size),
                                       DB_TEXT(rq->caller.user_id), DB_BOOL(rq->caller.is_admin), DB_TEXT(listing->sort)};
     const int count = sql == listing->far ? 11 : 10; // the sort is in the name of the others
-    return db_row(&rq->db, sql, (struct db_values){values, count}, DB_OUT(DB_GET_TEXT(&ret->workers), DB_GET_TEXT(&ret->next_key), DB_GET_INT(&ret->count)),
-                  err) == DB_FOUND;
+    *ret = (struct found){0};
+    return db_row(&rq->db, sql, (struct db_values){values, count},
+                  DB_OUT(DB_GET_TEXT(&ret->workers), DB_GET_TEXT(&ret->next_key), DB_GET_INT(&ret->count), DB_GET_INT(&ret->total.count),
+                         DB_GET_BOOL(&ret->total.is_few)), err) == DB_FOUND;
 }
 
-// Counted at most once in a few seconds for the same filters.
-static bool count_all(struct request *rq, const struct listing *listing, struct worker_total *ret, struct error *err)
+// Near first, unless it is known that few fit.
+static bool find_page(struct request *rq, const struct sql *near, const struct listing *listing, const struct page *page, bool few, struct found *ret,
+                      struct error *err)
 {
-    struct count_cache *cache = rq->app->state;
-    if (count_cache_get(cache, listing->filters, rq->now_ms, ret)) return true;
-    uint64_t generation = count_cache_generation(cache);
-    if (db_row(&rq->db, &SQL_worker_count, DB_IN(DB_TEXT(listing->facets), listing->min_salary, listing->max_salary, listing->min_age, listing->max_age),
-               DB_OUT(DB_GET_INT(&ret->count), DB_GET_BOOL(&ret->is_estimate)), err) != DB_FOUND)
-        return false;
-    count_cache_put(cache, listing->filters, rq->now_ms, generation, ret);
-    return true;
+    if (few) return find(rq, listing->far, listing, page, ret, err);
+    return find(rq, near, listing, page, ret, err) && (ret->next_key || !listing->far || find(rq, listing->far, listing, page, ret, err));
 }
 
-// A last page tells the total by itself; behind a cursor nobody asks.
-static bool total_of(struct request *rq, const struct listing *listing, const struct page *page, const struct found *found, struct worker_total *ret,
+// What is not known yet is counted, at most once in a few seconds for the same filters.
+static bool total_of(struct request *rq, const struct listing *listing, const struct page *page, const struct found *found, struct worker_total *total,
                      struct error *err)
 {
-    *ret = (struct worker_total){.count = -1};
-    if (page->after) return true;
     const int64_t seen = page->offset + found->count;
-    if (!found->next_key && (found->count > 0 || page->offset == 0)) {
-        ret->count = seen;
-        return true;
-    }
-    if (!count_all(rq, listing, ret, err)) return false;
-    if (found->next_key && ret->count <= seen) *ret = (struct worker_total){.count = seen + 1, .is_estimate = true}; // what is there was counted before
+    if (found->total.count >= 0) *total = found->total;
+    else if (!found->next_key && (found->count > 0 || page->offset == 0)) *total = (struct worker_total){.count = seen}; // the last page
+    else if (total->count < 0 && db_row(&rq->db, &SQL_worker_count,
+                                        DB_IN(DB_TEXT(listing->facets), listing->min_salary, listing->max_salary, listing->min_age, listing->max_age),
+                                        DB_OUT(DB_GET_INT(&total->count), DB_GET_BOOL(&total->is_estimate)), err) != DB_FOUND) return false;
+    if (found->next_key && total->count <= seen) *total = (struct worker_total){.count = seen + 1, .is_estimate = true}; // what is there was counted before
     return true;
 }
 
@@ -176,15 +172,19 @@ bool housegirl_list(struct request *rq, struct response *rs, struct error *err)
 {
     const struct worker_query *query = rq->query;
     struct listing listing = listing_of(query, rq->arena);
+    struct count_cache *cache = rq->app->state;
     struct page page;
-    struct found found = {0};
-    struct worker_total total;
+    struct found found;
+    struct worker_total total = {.count = -1};
     size_t sort = 0;
     if (!listing.filters || !listing.before) return error_set(err, &problem_unavailable, NULL);
     if (!page_read(rq, query->page, query->per_page, query->cursor, listing.filters, &page, err)) return false;
     while (strcmp(sorts[sort].name, listing.sort) != 0) sort++;
-    if (!find(rq, sorts[sort].near, &listing, &page, &found, err)) return false;
-    if (!found.next_key && listing.far && !find(rq, listing.far, &listing, &page, &found, err)) return false;
-    return total_of(rq, &listing, &page, &found, &total, err) &&
-           page_write(rq, rs, "housegirls", found.workers, &page, total.count, total.is_estimate, found.next_key, listing.filters, err);
+    const uint64_t generation = count_cache_generation(cache);
+    const bool known = count_cache_get(cache, listing.filters, rq->now_ms, &total);
+    if (!find_page(rq, sorts[sort].near, &listing, &page, known && total.is_few, &found, err)) return false;
+    if (page.after && found.total.count < 0) total = (struct worker_total){.count = -1}; // behind a cursor nobody asks
+    else if (!total_of(rq, &listing, &page, &found, &total, err)) return false;
+    if (!known && total.count >= 0) count_cache_put(cache, listing.filters, rq->now_ms, generation, &total);
+    return page_write(rq, rs, "housegirls", found.workers, &page, total.count, total.is_estimate, found.next_key, listing.filters, err);
 }

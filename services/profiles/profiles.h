@@ -20,6 +20,7 @@ extern const struct constraint_problem profiles_constraints[];
 struct worker_total {
     int64_t count;
     bool is_estimate;
+    bool is_few; // so few that looking for all of them at once is quicker
 };
 
 struct count_cache;

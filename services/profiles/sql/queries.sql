@@ -4,11 +4,11 @@
 -- where they do not, all that fit are looked for by an index, and sorted. Each step has one plan that is right whatever the values,
 -- so that PostgreSQL keeps it.
 -- $1–$5 filters, $6 the sort key to go on behind, $7 rows to skip, $8 rows of a page, $9 who looks (null: a visitor, who gets the
--- ready card), $10 whether she is an admin; the second step: $11 the sort. Answers what worker_page does. By salary the first step
--- ends where the wanted salaries end; where they begin, $6 says.
+-- ready card), $10 whether she is an admin; the second step: $11 the sort. Answers what worker_page does, how many fit, where
+-- that is known, and whether they are so few that the second step alone is quicker. By salary the first step ends where the wanted salaries end; where they begin, $6 says.
 
 -- name: worker_near_newest
-SELECT p.*
+SELECT p.*, -1, false
   FROM (SELECT array_agg(id), array_agg(rank), array_agg(card)
           FROM (SELECT id, newest_rank AS rank, card
                   FROM (SELECT * FROM housegirl_profiles
@@ -18,7 +18,7 @@ SELECT p.*
        worker_page(ids, ranks, cards, $8, $9, $10) AS p;
 
 -- name: worker_near_cheapest
-SELECT p.*
+SELECT p.*, -1, false
   FROM (SELECT array_agg(id), array_agg(rank), array_agg(card)
           FROM (SELECT id, cheapest_rank AS rank, card
                   FROM (SELECT * FROM housegirl_profiles
@@ -29,7 +29,7 @@ SELECT p.*
        worker_page(ids, ranks, cards, $8, $9, $10) AS p;
 
 -- name: worker_near_dearest
-SELECT p.*
+SELECT p.*, -1, false
   FROM (SELECT array_agg(id), array_agg(rank), array_agg(card)
           FROM (SELECT id, dearest_rank AS rank, card
                   FROM (SELECT * FROM housegirl_profiles
@@ -40,7 +40,7 @@ SELECT p.*
        worker_page(ids, ranks, cards, $8, $9, $10) AS p;
 
 -- name: worker_near_experienced
-SELECT p.*
+SELECT p.*, -1, false
   FROM (SELECT array_agg(id), array_agg(rank), array_agg(card)
           FROM (SELECT id, experienced_rank AS rank, card
                   FROM (SELECT * FROM housegirl_profiles
@@ -57,9 +57,9 @@ WITH fitting AS MATERIALIZED (
 ), found AS (
     SELECT * FROM fitting WHERE (rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2)) ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
 )
-SELECT p.*
+SELECT p.*, total, total < worker_reach()
   FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id) FROM found) AS page (ids, ranks, cards),
-       worker_page(ids, ranks, cards, $8, $9, $10) AS p;
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p, (SELECT count(*) FROM fitting) AS counted (total);
 
 -- name: worker_far_salary
 -- By her salary, where nothing else but perhaps her age is asked for.
@@ -69,9 +69,9 @@ WITH fitting AS MATERIALIZED (
 ), found AS (
     SELECT * FROM fitting WHERE (rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2)) ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
 )
-SELECT p.*
+SELECT p.*, total, total < worker_reach()
   FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id) FROM found) AS page (ids, ranks, cards),
-       worker_page(ids, ranks, cards, $8, $9, $10) AS p;
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p, (SELECT count(*) FROM fitting) AS counted (total);
 
 -- name: worker_far_age
 -- By her age alone.
@@ -81,9 +81,9 @@ WITH fitting AS MATERIALIZED (
 ), found AS (
     SELECT * FROM fitting WHERE (rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2)) ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
 )
-SELECT p.*
+SELECT p.*, total, total < worker_reach()
   FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id) FROM found) AS page (ids, ranks, cards),
-       worker_page(ids, ranks, cards, $8, $9, $10) AS p;
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p, (SELECT count(*) FROM fitting) AS counted (total);
 
 -- name: worker_count
 -- How many fit, and whether that is an estimate. From a sample of the newest where enough of them fit; otherwise counted.
