@@ -38,9 +38,9 @@ write_requests() {
     { echo "\\set n random(1, $WORKERS)" && statement profiles worker_card "'bench_worker_' || :n"; } >"$WORK/one.sql"
     {
         echo "\\set c random(1, $(wc -w <<<"$COUNTIES"))" && echo "\\set e random(1, $(wc -w <<<"$EDUCATION"))"
-        statement profiles worker_far_facets \
+        statement profiles worker_near_newest \
             "ARRAY['county:' || ($(array $COUNTIES))[:c::integer], 'education:' || ($(array $EDUCATION))[:e::integer]]" \
-            NULL NULL NULL NULL "'-9223372036854775808|'" 0 20 NULL false "'newest'" # what the service runs where few fit
+            NULL NULL NULL NULL "'-9223372036854775808|'" 0 20 NULL false
     } >"$WORK/list.sql"
 }
 

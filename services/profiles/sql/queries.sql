@@ -9,93 +9,117 @@
 
 -- name: worker_near_newest
 SELECT p.*, -1, false
-  FROM (SELECT array_agg(id), array_agg(rank), array_agg(card)
-          FROM (SELECT id, newest_rank AS rank, card
-                  FROM (SELECT * FROM housegirl_profiles
+  FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id)
+          FROM (SELECT h.id, h.rank, f.card
+                  FROM (SELECT id, newest_rank AS rank, sketch, expected_salary, age FROM housegirl_profiles
                          WHERE is_listed AND (newest_rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
-                         ORDER BY newest_rank, id LIMIT (SELECT worker_reach()) + $7::bigint) AS h
-                 WHERE worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5) OFFSET $7 LIMIT $8::bigint + 1) AS found) AS page (ids, ranks, cards),
+                         ORDER BY newest_rank, id LIMIT (SELECT reach FROM worker_reach() AS r (reach)) + $7::bigint) AS h
+                 CROSS JOIN LATERAL (SELECT card FROM housegirl_profiles AS w
+                                      WHERE w.id = h.id AND w.facets @> (SELECT facet_hashes($1::text[])) OFFSET 0) AS f
+                 WHERE worker_may_have(h.sketch, (SELECT facet_sketch(facet_hashes($1::text[]))))
+                   AND worker_in_bounds(h.expected_salary, h.age, $2, $3, $4, $5)
+                 OFFSET $7 LIMIT $8::bigint + 1) AS found) AS page (ids, ranks, cards),
        worker_page(ids, ranks, cards, $8, $9, $10) AS p;
 
 -- name: worker_near_cheapest
 SELECT p.*, -1, false
-  FROM (SELECT array_agg(id), array_agg(rank), array_agg(card)
-          FROM (SELECT id, cheapest_rank AS rank, card
-                  FROM (SELECT * FROM housegirl_profiles
+  FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id)
+          FROM (SELECT h.id, h.rank, f.card
+                  FROM (SELECT id, cheapest_rank AS rank, sketch, expected_salary, age FROM housegirl_profiles
                          WHERE is_listed AND (cheapest_rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
                            AND cheapest_rank <= coalesce($3, 9223372036854775807)
-                         ORDER BY cheapest_rank, id LIMIT (SELECT worker_reach()) + $7::bigint) AS h
-                 WHERE worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5) OFFSET $7 LIMIT $8::bigint + 1) AS found) AS page (ids, ranks, cards),
+                         ORDER BY cheapest_rank, id LIMIT (SELECT reach FROM worker_reach() AS r (reach)) + $7::bigint) AS h
+                 CROSS JOIN LATERAL (SELECT card FROM housegirl_profiles AS w
+                                      WHERE w.id = h.id AND w.facets @> (SELECT facet_hashes($1::text[])) OFFSET 0) AS f
+                 WHERE worker_may_have(h.sketch, (SELECT facet_sketch(facet_hashes($1::text[]))))
+                   AND worker_in_bounds(h.expected_salary, h.age, $2, $3, $4, $5)
+                 OFFSET $7 LIMIT $8::bigint + 1) AS found) AS page (ids, ranks, cards),
        worker_page(ids, ranks, cards, $8, $9, $10) AS p;
 
 -- name: worker_near_dearest
 SELECT p.*, -1, false
-  FROM (SELECT array_agg(id), array_agg(rank), array_agg(card)
-          FROM (SELECT id, dearest_rank AS rank, card
-                  FROM (SELECT * FROM housegirl_profiles
+  FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id)
+          FROM (SELECT h.id, h.rank, f.card
+                  FROM (SELECT id, dearest_rank AS rank, sketch, expected_salary, age FROM housegirl_profiles
                          WHERE is_listed AND (dearest_rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
                            AND dearest_rank <= coalesce(-$2::bigint, 9223372036854775807)
-                         ORDER BY dearest_rank, id LIMIT (SELECT worker_reach()) + $7::bigint) AS h
-                 WHERE worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5) OFFSET $7 LIMIT $8::bigint + 1) AS found) AS page (ids, ranks, cards),
+                         ORDER BY dearest_rank, id LIMIT (SELECT reach FROM worker_reach() AS r (reach)) + $7::bigint) AS h
+                 CROSS JOIN LATERAL (SELECT card FROM housegirl_profiles AS w
+                                      WHERE w.id = h.id AND w.facets @> (SELECT facet_hashes($1::text[])) OFFSET 0) AS f
+                 WHERE worker_may_have(h.sketch, (SELECT facet_sketch(facet_hashes($1::text[]))))
+                   AND worker_in_bounds(h.expected_salary, h.age, $2, $3, $4, $5)
+                 OFFSET $7 LIMIT $8::bigint + 1) AS found) AS page (ids, ranks, cards),
        worker_page(ids, ranks, cards, $8, $9, $10) AS p;
 
 -- name: worker_near_experienced
 SELECT p.*, -1, false
-  FROM (SELECT array_agg(id), array_agg(rank), array_agg(card)
-          FROM (SELECT id, experienced_rank AS rank, card
-                  FROM (SELECT * FROM housegirl_profiles
+  FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id)
+          FROM (SELECT h.id, h.rank, f.card
+                  FROM (SELECT id, experienced_rank AS rank, sketch, expected_salary, age FROM housegirl_profiles
                          WHERE is_listed AND (experienced_rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
-                         ORDER BY experienced_rank, id LIMIT (SELECT worker_reach()) + $7::bigint) AS h
-                 WHERE worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5) OFFSET $7 LIMIT $8::bigint + 1) AS found) AS page (ids, ranks, cards),
+                         ORDER BY experienced_rank, id LIMIT (SELECT reach FROM worker_reach() AS r (reach)) + $7::bigint) AS h
+                 CROSS JOIN LATERAL (SELECT card FROM housegirl_profiles AS w
+                                      WHERE w.id = h.id AND w.facets @> (SELECT facet_hashes($1::text[])) OFFSET 0) AS f
+                 WHERE worker_may_have(h.sketch, (SELECT facet_sketch(facet_hashes($1::text[]))))
+                   AND worker_in_bounds(h.expected_salary, h.age, $2, $3, $4, $5)
+                 OFFSET $7 LIMIT $8::bigint + 1) AS found) AS page (ids, ranks, cards),
        worker_page(ids, ranks, cards, $8, $9, $10) AS p;
 
 -- name: worker_far_facets
 -- By what she has and can.
 WITH fitting AS MATERIALIZED (
     SELECT id, worker_rank(h, $11) AS rank, card FROM housegirl_profiles AS h
-     WHERE is_listed AND worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5)
+     WHERE is_listed
+       AND facets @> (SELECT facet_hashes($1::text[])) AND worker_in_bounds(expected_salary, age, $2, $3, $4, $5)
 ), found AS (
     SELECT * FROM fitting WHERE (rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2)) ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
 )
-SELECT p.*, total, total < worker_reach()
+SELECT p.*, total, total * 5 < reach
   FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id) FROM found) AS page (ids, ranks, cards),
-       worker_page(ids, ranks, cards, $8, $9, $10) AS p, (SELECT count(*) FROM fitting) AS counted (total);
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p, (SELECT count(*) FROM fitting) AS counted (total), worker_reach() AS r (reach);
 
 -- name: worker_far_salary
 -- By her salary, where nothing else but perhaps her age is asked for.
 WITH fitting AS MATERIALIZED (
     SELECT id, worker_rank(h, $11) AS rank, card FROM housegirl_profiles AS h
-     WHERE is_listed AND cheapest_rank >= coalesce($2, 0) AND cheapest_rank <= coalesce($3, 9223372036854775806) AND worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5)
+     WHERE is_listed AND cheapest_rank >= coalesce($2, 0) AND cheapest_rank <= coalesce($3, 9223372036854775806)
+       AND facets @> (SELECT facet_hashes($1::text[])) AND worker_in_bounds(expected_salary, age, $2, $3, $4, $5)
 ), found AS (
     SELECT * FROM fitting WHERE (rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2)) ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
 )
-SELECT p.*, total, total < worker_reach()
+SELECT p.*, total, total * 5 < reach
   FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id) FROM found) AS page (ids, ranks, cards),
-       worker_page(ids, ranks, cards, $8, $9, $10) AS p, (SELECT count(*) FROM fitting) AS counted (total);
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p, (SELECT count(*) FROM fitting) AS counted (total), worker_reach() AS r (reach);
 
 -- name: worker_far_age
 -- By her age alone.
 WITH fitting AS MATERIALIZED (
     SELECT id, worker_rank(h, $11) AS rank, card FROM housegirl_profiles AS h
-     WHERE is_listed AND age >= coalesce($4, 0) AND age <= coalesce($5, 1000) AND worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5)
+     WHERE is_listed AND age >= coalesce($4, 0) AND age <= coalesce($5, 1000)
+       AND facets @> (SELECT facet_hashes($1::text[])) AND worker_in_bounds(expected_salary, age, $2, $3, $4, $5)
 ), found AS (
     SELECT * FROM fitting WHERE (rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2)) ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
 )
-SELECT p.*, total, total < worker_reach()
+SELECT p.*, total, total * 5 < reach
   FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id) FROM found) AS page (ids, ranks, cards),
-       worker_page(ids, ranks, cards, $8, $9, $10) AS p, (SELECT count(*) FROM fitting) AS counted (total);
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p, (SELECT count(*) FROM fitting) AS counted (total), worker_reach() AS r (reach);
 
 -- name: worker_count
 -- How many fit, and whether that is an estimate. From a sample of the newest where enough of them fit; otherwise counted.
 WITH sample AS MATERIALIZED (
-    SELECT count(*) AS looked, count(*) FILTER (WHERE worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5)) AS fitting
-      FROM (SELECT * FROM housegirl_profiles WHERE is_listed ORDER BY newest_rank, id LIMIT 1001) AS h
+    SELECT count(*) AS looked, count(f.fits) AS fitting
+      FROM (SELECT id, sketch, expected_salary, age FROM housegirl_profiles WHERE is_listed ORDER BY newest_rank, id LIMIT 1001) AS h
+      LEFT JOIN LATERAL (SELECT true AS fits FROM housegirl_profiles AS w
+                          WHERE worker_may_have(h.sketch, (SELECT facet_sketch(facet_hashes($1::text[]))))
+                            AND worker_in_bounds(h.expected_salary, h.age, $2, $3, $4, $5)
+                            AND w.id = h.id AND w.facets @> (SELECT facet_hashes($1::text[])) OFFSET 0) AS f ON true
 ), judged AS (
     SELECT *, looked > 1000 AND (fitting >= 30 OR cardinality($1::text[]) = 0) AS is_estimate FROM sample
 )
 SELECT CASE WHEN looked <= 1000 THEN fitting
             WHEN is_estimate THEN (SELECT greatest(reltuples, looked) FROM pg_class WHERE oid = 'housegirl_profiles'::regclass)::bigint * fitting / looked
-            ELSE (SELECT count(*) FROM housegirl_profiles AS h WHERE is_listed AND worker_fits(h, (SELECT facet_hashes($1::text[])), $2, $3, $4, $5)) END,
+            ELSE (SELECT count(*) FROM housegirl_profiles
+                    WHERE is_listed AND facets @> (SELECT facet_hashes($1::text[])) AND worker_in_bounds(expected_salary, age, $2, $3, $4, $5)) END,
        is_estimate
   FROM judged;
 
