@@ -5,6 +5,7 @@
 #: make test SANITIZE=thread   the same under ThreadSanitizer instead, which takes long
 #: make fuzz       every fuzz target for a minute (ONLY=contact SECONDS=600)
 #: make chaos      everything is killed while families buy, then one reconciliation (PURCHASES=10000 KILLS=200 SEED=7)
+#: make valgrind   two stories through services under valgrind
 #: make bench      figures beside the limits of this machine (ONLY=reads one part)
 #: make schemas    prints schemas/ from the code; refuses what would break consumers of released events
 #: make schemas-release   releases new events and members (schemas/released/)
@@ -208,6 +209,7 @@ $(BUILD)/obj/%.c.tidy: %.c .clang-tidy $(BUILD)/obj/%.o
 	@clang-tidy --quiet $< -- -std=gnu17 -D_GNU_SOURCE $(INCLUDES_kit) $(if $(filter services/%,$<),-I$(dir $<) -I$(BUILD)/gen/$(word 2,$(subst /, ,$<)),-I$(BUILD)/gen/books) -I/usr/include/postgresql 2>/dev/null && touch $@
 
 faults: ; @tests/fault/run.sh full $(ONLY)
+valgrind: ; @tests/valgrind.sh $(ONLY)
 audit: all ; @BUILD=$(BUILD) tests/audit/audit.sh
 bench: ; @tests/bench/run.sh $(ONLY)
 clean: ; @rm -rf $(filter-out $(BUILD)/borrowed,$(wildcard $(BUILD)/*))
@@ -215,5 +217,5 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.PHONY: all libs tests-all tests-races fuzz-all run start stop status logs reset test fuzz chaos chaos-program schemas schemas-release schemas-check lint lint-cppcheck lint-tidy faults audit bench clean help
+.PHONY: all libs tests-all tests-races fuzz-all run start stop status logs reset test fuzz chaos chaos-program schemas schemas-release schemas-check lint lint-cppcheck lint-tidy faults valgrind audit bench clean help
 .SECONDARY:

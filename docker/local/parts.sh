@@ -31,7 +31,7 @@ CONF
     fi
     local service
     for service in $SERVICES; do
-        program "$service" TERM "/bin/sh -c 'set -a; . $RUN_DIR/$service.env; exec $BUILD/bin/$service'"
+        program "$service" TERM "/bin/sh -c 'set -a; . $RUN_DIR/$service.env; exec ${LAUNCHER:-} $BUILD/bin/$service'" # LAUNCHER: tests/valgrind.sh
     done
     program daraja TERM "/bin/sh -c 'set -a; . $RUN_DIR/daraja.env; exec $BUILD/bin/daraja-simulator'"
 }
