@@ -12,7 +12,9 @@
 #include "text.h"
 
 #define BATCH_MAX 5000
+#define SUBSCRIBED_MAX 64
 #define METADATA_TIMEOUT_MS 2000
+#define LOOK_EVERY_MS 3000
 
 struct kafka_consumer {
     rd_kafka_t *client;
@@ -26,12 +28,15 @@ struct kafka_consumer {
     rd_kafka_topic_partition_list_t *at_end; // partitions read to their end at least once
     int64_t next_lookup_ms;
     char cluster[64];             // whose partitions those are
+    rd_kafka_topic_t *subscribed[SUBSCRIBED_MAX]; // of a group: so that metadata tell of them
+    int partitions_there;         // of those, when last looked at
     _Atomic int64_t lag, rebalances;
 };
 
 static void finish_batch(struct kafka_consumer *consumer);
 static void take_new(struct kafka_consumer *consumer, int most, int timeout_ms);
 static void broadcast_assign(struct kafka_consumer *consumer);
+static void group_follow(struct kafka_consumer *consumer);
 static bool hand_out(struct arena *arena, const rd_kafka_message_t *from, struct kafka_message *to);
 
 static const struct kafka_setting consumer_settings[] = {
@@ -115,13 +120,14 @@ static rd_kafka_t *client_new(struct kafka_consumer *consumer, const struct kafk
     return kafka_client(RD_KAFKA_CONSUMER, conf, err);
 }
 
-static bool subscribe(struct kafka_consumer *consumer, struct error *err)
+static void know_topics(struct kafka_consumer *consumer)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
-    for (const char *const *topic = consumer->topics; *topic; topic++) rd_kafka_topic_partition_list_add(list, *topic, RD_KAFKA_PARTITION_UA);
-    rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->client, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR || kafka_failed(err, "subscribe", rd_kafka_err2str(code));
+    for (size_t i = 0; consumer->topics[i] && i < SUBSCRIBED_MAX; i++) consumer->subscribed[i] = rd_kafka_topic_new(consumer->client, consumer->topics[i], NULL);
+}
+
+static void forget_topics(struct kafka_consumer *consumer)
+{
+    for (size_t i = 0; i < SUBSCRIBED_MAX; i++) if (consumer->subscribed[i]) rd_kafka_topic_destroy(consumer->subscribed[i]);
 }
 
 struct kafka_consumer *kafka_consumer_new(const struct kafka_consumer_config *config, struct error *err)
@@ -136,8 +142,8 @@ struct kafka_consumer *kafka_consumer_new(const struct kafka_consumer_config *co
     consumer->client = consumer->lanes.client = client_new(consumer, config, err);
     if (consumer->client) {
         rd_kafka_poll_set_consumer(consumer->client);
-        if (consumer->broadcast || subscribe(consumer, err)) return consumer;
-        rd_kafka_destroy(consumer->client);
+        if (!consumer->broadcast) know_topics(consumer);
+        return consumer;
     }
     rd_kafka_topic_partition_list_destroy(consumer->at_end);
     free(consumer);
@@ -150,6 +156,7 @@ void kafka_consumer_free(struct kafka_consumer *consumer)
     finish_batch(consumer);
     lanes_drop(&consumer->lanes);
     rd_kafka_consumer_close(consumer->client); // commits what is stored
+    forget_topics(consumer);
     rd_kafka_destroy(consumer->client);
     lanes_free(&consumer->lanes);
     rd_kafka_topic_partition_list_destroy(consumer->at_end);
@@ -163,6 +170,7 @@ int kafka_consumer_poll(struct kafka_consumer *consumer, struct arena *arena, st
     if (most > BATCH_MAX) most = BATCH_MAX;
     finish_batch(consumer);
     if (consumer->broadcast) broadcast_assign(consumer);
+    else group_follow(consumer);
     // in between the broker is heard: a member that only works off what waited would miss that the group goes on without it
     if (!consumer->was_due) consumer->batch_count = lanes_take_due(&consumer->lanes, clock_monotonic_ms(), consumer->batch, most);
     consumer->was_due = consumer->batch_count > 0;
@@ -282,6 +290,44 @@ static void cluster_of(struct kafka_consumer *consumer, char *out, size_t size)
     char *id = rd_kafka_clusterid(consumer->client, 0);
     snprintf(out, size, "%s", id ? id : "");
     if (id) rd_kafka_mem_free(consumer->client, id);
+}
+
+// Partitions that are there of the topics this consumer knows; -1 where nobody answers.
+static int count_partitions(struct kafka_consumer *consumer)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    int count = 0;
+    if (rd_kafka_metadata(consumer->client, 0, NULL, &metadata, METADATA_TIMEOUT_MS) != RD_KAFKA_RESP_ERR_NO_ERROR) return -1;
+    for (int i = 0; i < metadata->topic_cnt; i++)
+        if (metadata->topics[i].err == RD_KAFKA_RESP_ERR_NO_ERROR) count += metadata->topics[i].partition_cnt;
+    rd_kafka_metadata_destroy(metadata);
+    return count;
+}
+
+// The group shares out the partitions that are there when a member joins it, as this makes it do.
+static bool subscribe(struct kafka_consumer *consumer)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(8);
+    for (const char *const *topic = consumer->topics; *topic; topic++) rd_kafka_topic_partition_list_add(list, *topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->client, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+// Joins the group; and anew where there are more partitions than when it was last looked, or another cluster: librdkafka 2.0.2 does so
+// by itself only for topics that were there before, so that one which comes later, or comes back, would be read by nobody.
+static void group_follow(struct kafka_consumer *consumer)
+{
+    char cluster[sizeof consumer->cluster];
+    if (clock_monotonic_ms() < consumer->next_lookup_ms) return;
+    const int count = count_partitions(consumer);
+    consumer->next_lookup_ms = clock_monotonic_ms() + LOOK_EVERY_MS;
+    if (count < 0) return;
+    cluster_of(consumer, cluster, sizeof cluster);
+    const bool more = count > consumer->partitions_there || strcmp(cluster, consumer->cluster) != 0;
+    if (more && !subscribe(consumer)) return; // looked at again
+    consumer->partitions_there = count;
+    snprintf(consumer->cluster, sizeof consumer->cluster, "%s", cluster);
 }
 
 // All partitions of all topics at once, as soon as every topic is there. Anew, and from their beginning, where another cluster

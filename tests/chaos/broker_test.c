@@ -250,6 +250,21 @@ static int64_t purchases_on_the_broker(void)
     return atoll(output);
 }
 
+static bool shows_contact(const struct answer *answer)
+{
+    return json_is_true(at(answer, "contact/unlocked"));
+}
+
+// Topics that were away with the old broker are read again: payments hears of the worker, and profiles of the unlock.
+static void expect_events_go_both_ways(const struct person *buyer)
+{
+    const char *worker = worker_for_hire();
+    struct answer unlocked = unlock(buyer, worker);
+    assert_in_range(unlocked.status, 201, 202);
+    unlocked = call_until(buyer, arena_printf(story_arena(), "/api/housegirls/%s", worker), 30, shows_contact);
+    assert_true(shows_contact(&unlocked));
+}
+
 static void replaced_by_an_empty_one_it_gets_all_that_is_kept(void **state)
 {
     (void)state;
@@ -274,6 +289,7 @@ static void replaced_by_an_empty_one_it_gets_all_that_is_kept(void **state)
     expect_status(&me, 200);
     me = call(&culprit, "GET", "/api/auth/me", NULL);
     expect_status(&me, 401);
+    expect_events_go_both_ways(&buyer);
 }
 
 int main(void)

@@ -21,7 +21,7 @@
 static struct arena *arena;
 static struct error err;
 static struct topic topic;
-static const char *topics[2], *group;
+static const char *topics[3], *group;
 static struct kafka_consumer *consumer, *second;
 static struct mock_broker *mock, *other_mock;
 static struct kafka_message batch[MOST];
@@ -487,6 +487,22 @@ static void broadcast_reads_another_cluster_from_its_beginning(void **state)
     eventually((take(consumer, MOST, true), kafka_consumer_caught_up(consumer)));
 }
 
+// librdkafka alone does not always see it come.
+static void group_reads_a_topic_that_comes_later(void **state)
+{
+    (void)state;
+    make_topic(1);
+    topics[1] = broker_name();
+    send_digits("0", "k");
+    consumer = join(group, false);
+    expect_values(consumer, true, "0");
+    broker_make_topic(topics[1], 1, false);
+    topic.name = topics[1];
+    send_digits("1", "k");
+    expect_values(consumer, true, "1");
+    topics[1] = NULL;
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 int main(void)
 {
@@ -508,6 +524,7 @@ int main(void)
         TEST(broadcast_reads_all_before_it_has_caught_up),
         TEST(every_broadcast_reader_gets_everything),
         TEST(broadcast_from_the_end_reads_what_is_new),
+        TEST(group_reads_a_topic_that_comes_later),
         TEST(broadcast_waits_for_its_topic),
         TEST(broadcast_reads_another_cluster_from_its_beginning),
     };
