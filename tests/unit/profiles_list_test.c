@@ -84,6 +84,8 @@ static const struct filter {
     {SALARY, "max_salary=12000", "expected_salary <= 1200000"},
     {SALARY, "min_salary=9000&max_salary=9500", "expected_salary BETWEEN 900000 AND 950000"},
     {SALARY, "min_salary=900000", "false"},
+    {SALARY, "min_salary=1000000000", "false"}, // more cents than an integer holds
+    {SALARY, "max_salary=1000000000", "expected_salary IS NOT NULL"},
     {AGE, "min_age=30", "age >= 30"},
     {AGE, "max_age=22", "age <= 22"},
     {AGE, "min_age=40&max_age=41", "age BETWEEN 40 AND 41"},

@@ -27,7 +27,7 @@ SELECT p.*, -1, false
           FROM (SELECT h.id, h.rank, f.card
                   FROM (SELECT id, cheapest_rank AS rank, sketch, expected_salary, age FROM housegirl_profiles
                          WHERE is_listed AND (cheapest_rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
-                           AND cheapest_rank <= coalesce($3, 9223372036854775807)
+                           AND cheapest_rank <= coalesce($3::bigint, 9223372036854775807)
                          ORDER BY cheapest_rank, id LIMIT (SELECT reach FROM worker_reach() AS r (reach)) + $7::bigint) AS h
                  CROSS JOIN LATERAL (SELECT card FROM housegirl_profiles AS w
                                       WHERE w.id = h.id AND w.facets @> (SELECT facet_hashes($1::text[])) OFFSET 0) AS f
@@ -82,7 +82,7 @@ SELECT p.*, total, total * 5 < reach
 -- By her salary, where nothing else but perhaps her age is asked for.
 WITH fitting AS MATERIALIZED (
     SELECT id, worker_rank(h, $11) AS rank, card FROM housegirl_profiles AS h
-     WHERE is_listed AND cheapest_rank >= coalesce($2, 0) AND cheapest_rank <= coalesce($3, 9223372036854775806)
+     WHERE is_listed AND cheapest_rank >= coalesce($2::bigint, 0) AND cheapest_rank <= coalesce($3::bigint, 9223372036854775806)
        AND facets @> (SELECT facet_hashes($1::text[])) AND worker_in_bounds(expected_salary, age, $2, $3, $4, $5)
 ), found AS (
     SELECT * FROM fitting WHERE (rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2)) ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
@@ -212,11 +212,13 @@ SELECT 'dc.profiles.agency-profiles', 'ke.domesticconnect.agency_profile.updated
   FROM agency_profiles AS a JOIN profiles AS p ON p.id = a.profile_id WHERE p.user_id = $1;
 
 -- name: part_owner
--- Whose a role profile is: user id, profile id.
+-- Whose a role profile is: user id, profile id. Her base profile is locked: whatever changes her parts, or tells of them, comes one
+-- after the other, and sees what was before it.
 SELECT p.user_id, p.id FROM profiles AS p
  WHERE p.id = (SELECT profile_id FROM housegirl_profiles WHERE $2 = 'housegirl' AND id = $1
                UNION ALL SELECT profile_id FROM employer_profiles WHERE $2 = 'employer' AND id = $1
-               UNION ALL SELECT profile_id FROM agency_profiles WHERE $2 = 'agency' AND id = $1);
+               UNION ALL SELECT profile_id FROM agency_profiles WHERE $2 = 'agency' AND id = $1)
+   FOR NO KEY UPDATE;
 
 -- name: part_of_profile
 -- The role profile of a base profile, or no row.
@@ -357,17 +359,17 @@ SELECT profile_json(p) FROM profiles AS p WHERE id = $1 AND (user_id = $2 OR $3:
 SELECT id, user_id, user_type FROM profiles WHERE id = $1 AND (user_id = $2 OR $3::boolean) FOR UPDATE;
 
 -- name: profile_ensure
--- The base profile of a user whose first write may come before the event of her registration.
+-- The base profile of a user whose first write may come before the event of her registration; locked, as by part_owner.
 WITH made AS (
     INSERT INTO profiles (id, user_id, user_type)
     SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT FROM erased_users WHERE user_id = $2)
-    ON CONFLICT (user_id) DO NOTHING RETURNING *
+    ON CONFLICT (user_id) DO UPDATE SET user_id = excluded.user_id RETURNING *, xmax = 0 AS is_new
 ), told AS (
     INSERT INTO outbox (topic, type, key, data)
     SELECT 'dc.profiles.profiles', 'ke.domesticconnect.profile.created.v1', id,
-           json_build_object('profile_id', id, 'user_id', user_id, 'user_type', user_type, 'created_at', rfc3339(created_at)) FROM made
+           json_build_object('profile_id', id, 'user_id', user_id, 'user_type', user_type, 'created_at', rfc3339(created_at)) FROM made WHERE is_new
 )
-SELECT id FROM made UNION ALL SELECT id FROM profiles WHERE user_id = $2;
+SELECT id FROM made;
 
 -- name: profile_delete
 -- Her profile with all its parts; each topic gets its tombstone.
