@@ -63,6 +63,7 @@ static const struct step {
 
 static void wait_for_signal(void);
 static bool signal_within(int timeout_ms);
+static void prepare_to_give_up(const struct app *app);
 static void give_up(int signal);
 static void refuse(const struct app *app, const char *step, const struct error *err);
 
@@ -88,7 +89,7 @@ int boot_serve(struct app *app)
     log_info("stopping");
     atomic_store(&app->stopping, true);
     if (ready) health_open(app->health, false);
-    signal(SIGALRM, give_up);
+    prepare_to_give_up(app);
     alarm((unsigned)(app->config.stop_timeout_ms / 1000 + 1));
     while (started > 0) steps[--started].stop(app);
     alarm(0);
@@ -338,12 +339,23 @@ static bool signal_within(int timeout_ms)
     return sigtimedwait(&set, NULL, &timeout) > 0;
 }
 
+// What a signal handler can say, for it can make no line itself.
+static char last_words[256];
+
+static void prepare_to_give_up(const struct app *app)
+{
+    char time[CLOCK_RFC3339_SIZE];
+    clock_format(clock_now_ms(app->clock) + app->config.stop_timeout_ms, time, sizeof time);
+    snprintf(last_words, sizeof last_words, "{\"time\":\"%s\",\"level\":\"error\",\"service\":\"%s\",\"event\":\"stop_timed_out\"}\n", time,
+             app->service->name);
+    signal(SIGALRM, give_up);
+}
+
 // The stop took longer than it may: what is not committed by now rolls back.
 static void give_up(int signal)
 {
     (void)signal;
-    static const char message[] = "{\"level\":\"error\",\"event\":\"stop_timed_out\"}\n";
-    (void)!write(STDOUT_FILENO, message, sizeof message - 1);
+    (void)!write(STDOUT_FILENO, last_words, strlen(last_words));
     _exit(1);
 }
 
