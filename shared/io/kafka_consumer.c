@@ -122,7 +122,7 @@ static rd_kafka_t *client_new(struct kafka_consumer *consumer, const struct kafk
 
 static void know_topics(struct kafka_consumer *consumer)
 {
-    for (size_t i = 0; consumer->topics[i] && i < SUBSCRIBED_MAX; i++) consumer->subscribed[i] = rd_kafka_topic_new(consumer->client, consumer->topics[i], NULL);
+    for (size_t i = 0; i < SUBSCRIBED_MAX && consumer->topics[i]; i++) consumer->subscribed[i] = rd_kafka_topic_new(consumer->client, consumer->topics[i], NULL);
 }
 
 static void forget_topics(struct kafka_consumer *consumer)
