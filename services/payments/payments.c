@@ -94,7 +94,7 @@ static struct db_pool *open_callback_pool(struct app *app, struct error *err)
     const int budget_ms = (int)payments_settings_of(app)->callback_budget_ms;
     return db_pool_open(&(struct db_pool_config){.url = app->config.database_url, .application_name = "callbacks", .connections = CALLBACK_CONNECTIONS,
                                                  .acquire_timeout_ms = budget_ms / 2, .statement_timeout_ms = budget_ms, .answer_grace_ms = 5,
-                                                 .connect_timeout_s = 3, .statements = statements}, err);
+                                                 .connect_timeout_s = 3, .prefers_indexes = true, .statements = statements}, err);
 }
 
 bool payments_start(struct app *app, struct error *err)

@@ -46,6 +46,9 @@ struct db_pool_config {
     int statement_timeout_ms;
     int answer_grace_ms;    // how long after statement_timeout_ms we stop believing that the server ends it itself; 0: 3 s
     int connect_timeout_s;
+    // Reads no whole table where an index serves: a statement keeps the plan it got while its tables were empty, until PostgreSQL
+    // has counted their rows anew. For short statements; what goes through whole tables wants false.
+    bool prefers_indexes;
     // NULL-terminated list of NULL-terminated lists, which must outlive the pool; may be NULL.
     const struct sql *const *const *statements;
     const struct constraint_problem *constraints; // ends with {0}; may be NULL

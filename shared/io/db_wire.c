@@ -59,8 +59,9 @@ static void session_options(const struct db_pool_config *config, char out[OPTION
              "-c statement_timeout=%d -c lock_timeout=%d -c idle_in_transaction_session_timeout=%d "
              "-c tcp_keepalives_idle=" KEEPALIVES_IDLE_S " -c tcp_keepalives_interval=" KEEPALIVES_INTERVAL_S
              " -c tcp_keepalives_count=" KEEPALIVES_COUNT " -c tcp_user_timeout=" NETWORK_TIMEOUT_MS
-             " -c timezone=UTC -c client_min_messages=warning -c jit=off",
-             config->statement_timeout_ms, config->statement_timeout_ms / 2, idle_in_transaction_ms(config->statement_timeout_ms));
+             " -c timezone=UTC -c client_min_messages=warning -c jit=off -c enable_seqscan=%s",
+             config->statement_timeout_ms, config->statement_timeout_ms / 2, idle_in_transaction_ms(config->statement_timeout_ms),
+             config->prefers_indexes ? "off" : "on");
 }
 
 PGconn *wire_connect(const struct db_pool_config *config, struct error *err)

@@ -127,6 +127,7 @@ static bool open_database(struct app *app, struct error *err)
         .acquire_timeout_ms = (int)app->config.database_acquire_timeout_ms,
         .statement_timeout_ms = (int)app->config.statement_timeout_ms,
         .connect_timeout_s = 5,
+        .prefers_indexes = true,
         .statements = checks,
         .constraints = app->service->constraints,
     };

@@ -103,6 +103,7 @@ static bool relay_connect(struct relay *relay, struct error *err)
     static const struct sql *const *const statements[] = {kit_statements, NULL};
     const struct db_pool_config config = {.url = relay->app->config.database_url, .application_name = "relay", .connections = 1,
                                           .acquire_timeout_ms = 2000, .statement_timeout_ms = 60000, .connect_timeout_s = 3,
+                                          .prefers_indexes = true,
                                           .statements = statements};
     relay->pool = db_pool_open(&config, err);
     if (relay->pool) db_begin(&relay->db, relay->pool, DB_READ, relay->arena);

@@ -40,8 +40,10 @@ function done(summary, latency)
     local failed = errors.connect + errors.read + errors.write + errors.timeout + errors.status
     io.write(string.format("figures requests=%d seconds=%.3f per_second=%.1f median_ms=%.3f p99_ms=%.3f failed=%d", summary.requests,
         summary.duration / 1e6, summary.requests / (summary.duration / 1e6), latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, failed))
+    local all = {}
     for _, thread in ipairs(threads) do
-        for status, count in pairs(thread:get("statuses") or {}) do io.write(string.format(" status_%d=%d", status, count)) end
+        for status, count in pairs(thread:get("statuses") or {}) do all[status] = (all[status] or 0) + count end
     end
+    for status, count in pairs(all) do io.write(string.format(" status_%d=%d", status, count)) end
     io.write("\n")
 end
