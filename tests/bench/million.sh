@@ -50,7 +50,7 @@ list_ms() {
     # shellcheck disable=SC2086
     statement profiles "worker_near_$1" "$facets" $3 "$key" 0 20 NULL false >"$WORK/near.sql"
     cp "$WORK/near.sql" "$WORK/list-steps.sql"
-    if [ -n "$2$(tr -d 'NUL ' <<<"$3")" ] && [ -z "$(psql -XqAt -F '|' -f "$WORK/near.sql" "$DATABASE_URL_PROFILES" | sed 's/.*]|\(.*\)|[0-9]*$/\1/')" ]; then
+    if [ -n "$2$(tr -d 'NUL ' <<<"$3")" ] && [ -z "$(psql -XqAt -F '|' -f "$WORK/near.sql" "$DATABASE_URL_PROFILES" | sed 's/.*]|\(.*\)|[0-9]*|-1|f$/\1/')" ]; then
         far=facets
         [ -n "$2" ] || far=$([ "${3:0:9}" = "NULL NULL" ] && echo age || echo salary)
         # shellcheck disable=SC2086
