@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "condition.h"
 
 #define BACKOFF_MS_MIN 20
 #define BACKOFF_MS_MAX 500
@@ -17,18 +18,13 @@ static bool is_down(const struct db_pool *pool);
 static bool refuse(struct db_pool *pool, struct error *err);
 static void push(struct db_connection **list, int *count, struct db_connection *connection);
 static struct db_connection *pop(struct db_connection **list, int *count);
-static void wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t monotonic_ms);
 
 static struct db_pool *pool_new(const struct db_pool_config *config)
 {
     struct db_pool *pool = calloc(1, sizeof *pool);
     if (!pool) return NULL;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->usable, &monotonic);
-    pthread_cond_init(&pool->work, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    condition_init(&pool->usable);
+    condition_init(&pool->work);
     pthread_mutex_init(&pool->mutex, NULL);
     pool->config = *config;
     if (pool->config.connections < 1) pool->config.connections = 1;
@@ -133,7 +129,7 @@ static struct db_connection *wait_for_idle(struct db_pool *pool, int64_t deadlin
 {
     pool->waiting++;
     while (!pool->idle && !pool->closing && !is_down(pool) && clock_monotonic_ms() < deadline_ms)
-        wait_until(&pool->usable, &pool->mutex, deadline_ms);
+        condition_wait_until(&pool->usable, &pool->mutex, deadline_ms * 1000);
     pool->waiting--;
     return pool->closing ? NULL : pop(&pool->idle, &pool->idle_count);
 }
@@ -194,7 +190,7 @@ static void *keep_connected(void *argument)
             int64_t wait_ms = backoff_ms / 2 + wire_jitter(backoff_ms);
             int64_t until_ms = clock_monotonic_ms() + wait_ms;
             while (!pool->closing && clock_monotonic_ms() < until_ms)
-                wait_until(&pool->work, &pool->mutex, until_ms);
+                condition_wait_until(&pool->work, &pool->mutex, until_ms * 1000);
             if (backoff_ms < BACKOFF_MS_MAX) backoff_ms *= 2;
         }
     }
@@ -219,8 +215,3 @@ static struct db_connection *pop(struct db_connection **list, int *count)
     return connection;
 }
 
-static void wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t monotonic_ms)
-{
-    struct timespec until = {.tv_sec = monotonic_ms / 1000, .tv_nsec = (monotonic_ms % 1000) * 1000000};
-    pthread_cond_timedwait(condition, mutex, &until);
-}

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "condition.h"
 #include "http_server_internal.h"
 
 #define TICK_MS 100
@@ -25,12 +26,8 @@ static void each_descriptor(bool (*visit)(int descriptor, void *argument), void 
 
 bool http_watcher_start(struct http_watcher *watcher)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&watcher->mutex, NULL);
-    pthread_cond_init(&watcher->end, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&watcher->end);
     if (pthread_create(&watcher->thread, NULL, watcher_run, watcher) != 0) {
         watcher->ending = true;
         return false;
@@ -64,9 +61,7 @@ static void *watcher_run(void *argument)
                 shutdown(at->socket, at->how);
             }
         }
-        int64_t wake_ms = now_ms + TICK_MS;
-        struct timespec wake = {.tv_sec = wake_ms / 1000, .tv_nsec = wake_ms % 1000 * 1000000};
-        pthread_cond_timedwait(&watcher->end, &watcher->mutex, &wake);
+        condition_wait_until(&watcher->end, &watcher->mutex, (now_ms + TICK_MS) * 1000);
     }
     pthread_mutex_unlock(&watcher->mutex);
     return NULL;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "clock.h"
+#include "condition.h"
 #include "crypto.h"
 
 #define PACE_WEIGHT 8
@@ -29,12 +29,8 @@ struct semaphore *semaphore_new(int permits)
     }
     semaphore->permits = permits;
     semaphore->moved_us = clock_monotonic_us();
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&semaphore->mutex, NULL);
-    pthread_cond_init(&semaphore->released, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&semaphore->released);
     return semaphore;
 }
 
@@ -56,15 +52,11 @@ bool semaphore_acquire(struct semaphore *semaphore, int timeout_ms)
 
 static bool wait_in_line(struct semaphore *semaphore, int timeout_ms)
 {
-    struct timespec until;
+    const int64_t until_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
     bool in_time = true;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    const int64_t nanoseconds = until.tv_nsec + (int64_t)timeout_ms * 1000000;
-    until.tv_sec += nanoseconds / 1000000000;
-    until.tv_nsec = nanoseconds % 1000000000;
     semaphore->waiting++;
     while (semaphore->handed == 0 && in_time) {
-        in_time = pthread_cond_timedwait(&semaphore->released, &semaphore->mutex, &until) == 0;
+        in_time = condition_wait_until(&semaphore->released, &semaphore->mutex, until_us);
     }
     semaphore->waiting--;
     const bool acquired = semaphore->handed > 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "condition.h"
 #include "inbox_private.h"
 #include "kit_sql.h"
 #include "log.h"
@@ -74,16 +75,6 @@ static bool make_consumer(struct inbox *inbox, struct error *err)
     return inbox->consumer != NULL;
 }
 
-static void make_progress_lock(struct inbox *inbox)
-{
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_mutex_init(&inbox->progress_lock, NULL);
-    pthread_cond_init(&inbox->progressed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-}
-
 static void inbox_free(struct inbox *inbox)
 {
     pthread_cond_destroy(&inbox->progressed);
@@ -100,7 +91,8 @@ struct inbox *inbox_start(struct app *app, struct error *err)
     if (!inbox) return error_set(err, &problem_unavailable, NULL), NULL;
     inbox->app = app;
     inbox->pause_ms = PAUSE_FIRST_MS;
-    make_progress_lock(inbox);
+    pthread_mutex_init(&inbox->progress_lock, NULL);
+    condition_init(&inbox->progressed);
     inbox->messages = calloc((size_t)app->config.inbox_batch, sizeof *inbox->messages);
     inbox->arena = arena_new(ARENA_BYTES);
     collect_topics(inbox);
@@ -136,10 +128,9 @@ uint64_t inbox_progress(struct inbox *inbox)
 void inbox_await(struct inbox *inbox, uint64_t seen, int timeout_ms)
 {
     if (!inbox) return;
-    const int64_t until_ms = clock_monotonic_ms() + timeout_ms;
-    const struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
+    const int64_t until_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
     pthread_mutex_lock(&inbox->progress_lock);
-    while (inbox->progress == seen && pthread_cond_timedwait(&inbox->progressed, &inbox->progress_lock, &until) == 0) continue;
+    while (inbox->progress == seen && condition_wait_until(&inbox->progressed, &inbox->progress_lock, until_us)) continue;
     pthread_mutex_unlock(&inbox->progress_lock);
 }
 

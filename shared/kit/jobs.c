@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "condition.h"
 #include "idempotency.h"
 #include "kit_sql.h"
 #include "log.h"
@@ -46,11 +47,7 @@ struct jobs *jobs_start(struct app *app, struct error *err)
         return NULL;
     }
     jobs->app = app;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&jobs->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&jobs->wake);
     pthread_mutex_init(&jobs->lock, NULL);
     add_all(jobs, kit_jobs);
     add_all(jobs, app->service->jobs);
@@ -97,9 +94,8 @@ static void *loop(void *argument)
             jobs->rows[i].due_ms = clock_monotonic_ms() + jobs->rows[i].job->interval_ms;
         }
         const int64_t due_ms = next_due_ms(jobs);
-        const struct timespec until = {due_ms / 1000, due_ms % 1000 * 1000000};
         if (!jobs->stopping && due_ms > clock_monotonic_ms())
-            pthread_cond_timedwait(&jobs->wake, &jobs->lock, &until);
+            condition_wait_until(&jobs->wake, &jobs->lock, due_ms * 1000);
     }
     pthread_mutex_unlock(&jobs->lock);
     return NULL;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "condition.h"
 #include "log.h"
 #include "outbox.h"
 
@@ -36,13 +37,9 @@ static void rest(struct crew *crew, int64_t time_ms, bool until_woken);
 
 static bool start_crew(struct crew *crew, struct workers *workers, const struct worker *worker)
 {
-    pthread_condattr_t attributes;
     crew->workers = workers;
     crew->worker = worker;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&crew->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&crew->wake);
     crew->threads = calloc((size_t)worker->threads, sizeof(pthread_t));
     while (crew->threads && crew->started < worker->threads && pthread_create(&crew->threads[crew->started], NULL, work, crew) == 0)
         crew->started++;
@@ -137,10 +134,9 @@ static void rest(struct crew *crew, int64_t time_ms, bool until_woken)
 {
     struct workers *workers = crew->workers;
     const int64_t until_ms = clock_monotonic_ms() + time_ms;
-    const struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
     pthread_mutex_lock(&workers->lock);
     while (!workers->stopping && !(until_woken && crew->wakes) && clock_monotonic_ms() < until_ms)
-        pthread_cond_timedwait(&crew->wake, &workers->lock, &until);
+        condition_wait_until(&crew->wake, &workers->lock, until_ms * 1000);
     if (until_woken && crew->wakes) crew->wakes--;
     pthread_mutex_unlock(&workers->lock);
 }

@@ -3,6 +3,7 @@
 
 #include "call.h"
 #include "callbacks.h"
+#include "condition.h"
 #include "simulator_private.h"
 
 #define WAITING_MAX 131072 // decisions and callbacks, each
@@ -15,11 +16,7 @@ struct simulator *simulator_start(const struct simulator_settings *settings, str
 {
     struct simulator *simulator = calloc(1, sizeof *simulator);
     if (!simulator) return error_set(err, &problem_unavailable, NULL), NULL;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&simulator->ended, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&simulator->ended);
     pthread_mutex_init(&simulator->lock, NULL);
     simulator->settings = *settings;
     if (parts_start(simulator, err)) return simulator;
@@ -81,10 +78,9 @@ void simulator_unlock(struct simulator *simulator)
 
 void simulator_pause(struct simulator *simulator, int64_t milliseconds)
 {
-    const int64_t until_ms = clock_monotonic_ms() + milliseconds;
-    const struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    const int64_t until_us = clock_monotonic_us() + milliseconds * 1000;
     if (milliseconds <= 0) return;
     simulator_lock(simulator);
-    while (!simulator->ending && pthread_cond_timedwait(&simulator->ended, &simulator->lock, &until) == 0) continue;
+    while (!simulator->ending && condition_wait_until(&simulator->ended, &simulator->lock, until_us)) continue;
     simulator_unlock(simulator);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "condition.h"
 
 #define THREADS_MAX 256
 #define TASK_BYTES_MAX (4 << 20)
@@ -33,11 +34,7 @@ struct timeline *timeline_start(const struct timeline_config *config)
 {
     struct timeline *timeline = calloc(1, sizeof *timeline + config->capacity * sizeof(struct task));
     if (!timeline) return NULL;
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&timeline->earlier, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&timeline->earlier);
     pthread_cond_init(&timeline->needed, NULL);
     pthread_mutex_init(&timeline->lock, NULL);
     timeline->config = *config;
@@ -108,9 +105,8 @@ static bool task_next(struct timeline *timeline, struct task *ret)
             continue;
         }
         const int64_t due_ms = timeline->tasks[0].due_ms;
-        const struct timespec until = {.tv_sec = due_ms / 1000, .tv_nsec = due_ms % 1000 * 1000000};
         timeline->timed = true;
-        pthread_cond_timedwait(&timeline->earlier, &timeline->lock, &until);
+        condition_wait_until(&timeline->earlier, &timeline->lock, due_ms * 1000);
         timeline->timed = false;
     }
     const bool found = !timeline->ending;
