@@ -6,10 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 export SANITIZE=${SANITIZE:-address}
 export BUILD=$PWD/build/${SANITIZE/address/asan} RUN_DIR=$PWD/.run-test BORROWED=$PWD/build/borrowed PORT=0 SKIP_DEMO=yes SKIP_BUILD=yes
-export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0
-# a service whose stop takes too long ends with threads that nobody joined
-export TSAN_OPTIONS=suppressions=$PWD/tests/support/tsan.supp:print_suppressions=0:second_deadlock_stack=1:report_thread_leaks=0
+. tests/sanitizers.sh
 . tests/settings.sh
 passed=0 failed=0 failures=()
 
@@ -124,10 +121,6 @@ count() { # NAME OK BAD LOG
     passed=$((passed + $2)) failed=$((failed + $3))
     printf '%-58s %4d passed %4d failed\n' "$1" "$2" "$3"
     [ "$3" = 0 ] || { failures+=("$1") && tail -n 60 "$4" | sed 's/^/    /'; }
-}
-
-no_sanitizer_report() {
-    ! grep -lE 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' "$RUN_DIR"/log/*.log
 }
 
 report() {

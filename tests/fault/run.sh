@@ -6,9 +6,10 @@ cd "$(dirname "$0")/../.."
 export SANITIZE=address RUN_DIR=$PWD/.run-fault BORROWED=$PWD/build/borrowed PORT=0 SKIP_DEMO=yes SKIP_BUILD=yes
 real=$PWD/build/asan
 export BUILD=$PWD/build/fault FAULT_STORIES=${1:-full} FAULT_ONLY=${2:-}
-export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:verify_asan_link_order=0:fast_unwind_on_malloc=0:malloc_context_size=6 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+. tests/sanitizers.sh
+ASAN_OPTIONS+=:verify_asan_link_order=0:fast_unwind_on_malloc=0:malloc_context_size=6
 cat tests/support/lsan.supp tests/fault/lsan.supp >build/lsan-fault.supp
-export LSAN_OPTIONS=suppressions=$PWD/build/lsan-fault.supp:print_suppressions=0
+LSAN_OPTIONS=suppressions=$PWD/build/lsan-fault.supp:print_suppressions=0
 . tests/settings.sh
 export GATEWAY_DC_BREAKER_FAILURES=1000 # a story's faults are many, and each is to arrive
 
@@ -23,8 +24,8 @@ main() {
     timeout "${FAULT_SECONDS:-3000}" "$real/tests/fault/fault_test"
     local status=$?
     docker/local/stack.sh stop >"$RUN_DIR/log/stop.log" 2>&1
-    if grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$RUN_DIR"/log/*.log; then
-        grep -hE -A40 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$RUN_DIR"/log/*.log | head -n 120
+    if ! no_sanitizer_report; then
+        grep -hE -A40 "$SANITIZER_REPORT" "$RUN_DIR"/log/*.log* | head -n 120
         echo "A sanitizer has reported."
         exit 1
     fi

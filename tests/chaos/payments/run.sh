@@ -6,8 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/../../.."
 export SANITIZE=${SANITIZE-address}
 export BUILD=${BUILD:-$PWD/build${SANITIZE:+/asan}} RUN_DIR=$PWD/.run-chaos BORROWED=$PWD/build/borrowed PORT=0 SKIP_DEMO=yes SKIP_BUILD=yes
-export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-export LSAN_OPTIONS=suppressions=$PWD/tests/support/lsan.supp:print_suppressions=0
+. tests/sanitizers.sh
 export SEED=${SEED:-$RANDOM}
 . tests/chaos/payments/settings.sh
 
@@ -23,10 +22,6 @@ main() {
     status=$?
     no_sanitizer_report || { echo "BROKEN   a sanitizer reports something: see $RUN_DIR/log" && status=1; }
     exit $status
-}
-
-no_sanitizer_report() {
-    ! grep -lE 'ERROR: (Address|Leak|Thread)Sanitizer|runtime error:' "$RUN_DIR"/log/*.log*
 }
 
 main
