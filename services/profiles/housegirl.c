@@ -84,9 +84,8 @@ bool housegirl_read(struct request *rq, struct response *rs, struct error *err)
 bool housegirl_verify(struct request *rq, struct response *rs, struct error *err)
 {
     const struct verify_input *input = rq->input;
-    const char *user_id = NULL, *profile_id = NULL, *json = NULL;
-    if (db_row(&rq->db, &SQL_part_owner, DB_IN(DB_TEXT(rq->parameters[0]), DB_TEXT("housegirl")), DB_OUT(DB_GET_TEXT(&user_id), DB_GET_TEXT(&profile_id)), err) ==
-        DB_FAILED) return false; // locked
+    const char *user_id = NULL, *json = NULL;
+    if (!part_lock(rq, "housegirl", rq->parameters[0], &user_id, err)) return false;
     if (!db_text(&rq->db, &SQL_worker_verify,
                  DB_IN(DB_TEXT(rq->parameters[0]), DB_TEXT(input->status), DB_TEXT(input->reason), DB_TEXT(rq->caller.user_id)), &json, NULL, err))
         return false;

@@ -77,14 +77,19 @@ bool part_change(struct request *rq, const struct part *part, const char *id, co
     return !part->keep || part->keep(rq, id, input, err);
 }
 
+bool part_lock(struct request *rq, const char *name, const char *id, const char **ret_user_id, struct error *err)
+{
+    const char *profile_id = NULL;
+    enum db_found found = db_row(&rq->db, &SQL_part_owner, DB_IN(DB_TEXT(id), DB_TEXT(name)),
+                                 DB_OUT(DB_GET_TEXT(ret_user_id), DB_GET_TEXT(&profile_id)), err);
+    return found == DB_FOUND || (found == DB_NONE && error_set(err, &problem_no_part, NULL));
+}
+
 // Everybody may know that the row is there, so a stranger is told that it is not hers.
 static bool must_own(struct request *rq, const struct part *part, const char *id, struct error *err)
 {
-    const char *user_id = NULL, *profile_id = NULL;
-    enum db_found found = db_row(&rq->db, &SQL_part_owner, DB_IN(DB_TEXT(id), DB_TEXT(part->name)),
-                                 DB_OUT(DB_GET_TEXT(&user_id), DB_GET_TEXT(&profile_id)), err);
-    if (found == DB_FAILED) return false;
-    if (found == DB_NONE) return error_set(err, &problem_no_part, NULL);
+    const char *user_id = NULL;
+    if (!part_lock(rq, part->name, id, &user_id, err)) return false;
     if (rq->caller.is_admin || text_equal(user_id, rq->caller.user_id)) return true;
     return error_set(err, &problem_forbidden, "This profile belongs to somebody else; you can change your own only.");
 }

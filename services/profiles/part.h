@@ -19,6 +19,8 @@ struct part {
 const struct part *part_of_path(const char *path);
 const struct part *part_of_type(enum user_type type);
 
+// Locks the base profile of a part, by its id, before something changes the part: see part_owner in sql/queries.sql. Whose it is.
+MUST_USE bool part_lock(struct request *rq, const char *name, const char *id, const char **ret_user_id, struct error *err);
 // Both answer the part as JSON for the person herself. input: struct of the part's fields.
 MUST_USE bool part_insert(struct request *rq, const struct part *part, const char *profile_id, const void *input, const char **ret_json, struct error *err);
 MUST_USE bool part_change(struct request *rq, const struct part *part, const char *id, const void *input, const char **ret_json, struct error *err);
