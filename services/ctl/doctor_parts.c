@@ -14,8 +14,6 @@
 #define LAG_MOST 10000
 #define SECOND_LOOK_S 3
 
-static const char *const parts[] = {"auth", "profiles", "payments", "gateway"};
-
 enum asked { ASKED_ANSWERED, ASKED_REFUSED, ASKED_HANGS, ASKED_NOT_KNOWN };
 
 static enum asked ask(struct doctor *doctor, const char *base_url, const char *path, struct http_answer *ret)
@@ -85,7 +83,8 @@ static void check_part(struct doctor *doctor, const char *part)
 void doctor_check_parts(struct doctor *doctor)
 {
     struct http_answer answer = {0};
-    for (size_t i = 0; i < COUNT_OF(parts); i++) check_part(doctor, parts[i]);
+    for (int i = 0; stack_services[i]; i++) check_part(doctor, stack_services[i]);
+    check_part(doctor, "gateway");
     const char *front = stack_setting(doctor->stack, "GATEWAY_URL");
     if (!doctor->wrong && front && (ask(doctor, front, "/api/health", &answer) != ASKED_ANSWERED || answer.status != 200))
         doctor_wrong(doctor, "The gateway is ready, but does not answer clients at %s. See whether another program has that port.", front);
