@@ -250,11 +250,6 @@ static int64_t purchases_on_the_broker(void)
     return atoll(output);
 }
 
-static bool shows_contact(const struct answer *answer)
-{
-    return json_is_true(at(answer, "contact/unlocked"));
-}
-
 // Topics that were away with the old broker are read again: payments hears of the worker, and profiles of the unlock.
 static void expect_events_go_both_ways(const struct person *buyer)
 {

@@ -4,6 +4,7 @@
 #include "database_image.h"
 #include "postgres.h"
 #include "route_rows.h"
+#include "shop.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -165,11 +166,6 @@ static void give_credits(const struct person *person, int credits)
     test_database_run(&payments, arena_printf(story_arena(), "INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference) "
                                                              "VALUES ('opening', 'credit', %d, 'credits_issued', 'user:%s', 'opening-%s')",
                                               credits, person->user_id, person->user_id));
-}
-
-static bool shows_contact(const struct answer *answer)
-{
-    return json_is_true(at(answer, "contact/unlocked"));
 }
 
 static void an_unlock_is_hers_alone(void **state)

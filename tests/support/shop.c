@@ -78,6 +78,11 @@ struct answer unlock(const struct person *who, const char *worker_id)
     return call(who, "POST", "/api/payments/contact-access", "{\"target_profile_id\":\"%s\"}", worker_id);
 }
 
+bool shows_contact(const struct answer *answer)
+{
+    return json_is_true(at(answer, "contact/unlocked"));
+}
+
 // Payments hears of her by event: until then she is not there for it, and no credit is spent on trying.
 const char *worker_for_hire(void)
 {

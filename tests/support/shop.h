@@ -25,6 +25,8 @@ int64_t credits_of(const struct person *who);
 // A worker in the market, known to payments; her id.
 const char *worker_for_hire(void);
 struct answer unlock(const struct person *who, const char *worker_id);
+// Of a worker's page: whether the reader sees her contact.
+bool shows_contact(const struct answer *answer);
 
 // What M-Pesa does from now on: POST /control. Use mpesa_reset as setup of tests.
 void mpesa(const char *format, ...) __attribute__((format(printf, 1, 2)));
