@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
-# run.sh [PART…]: figures beside limits of this machine, on a stack of its own under .run-bench, all in one run. Parts: build
-# import reads flame overload size events payments million long (all of them when none is named). Prints each figure with its limit and their
-# ratio, and writes build/bench.json. docs/performance.md says how each is made.
+# run.sh [PART…]: figures beside limits of this machine, on a stack of its own under .run-bench, all in one run; of all parts when
+# none is named. Prints each figure with its limit and their ratio, and writes build/bench.json. docs/performance.md says how each
+# is made.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export BUILD=$PWD/build/bench RUN_DIR=$PWD/.run-bench BORROWED=$PWD/build/borrowed PORT=0 SKIP_DEMO=yes SKIP_BUILD=yes
+PARTS="build import reads flame overload size events payments million long"
 . docker/local/say.sh
 . tests/bench/figures.sh
-for part in build import reads flame overload size events payments million; do . "tests/bench/$part.sh"; done
+for part in $PARTS; do [ "$part" = long ] || . "tests/bench/$part.sh"; done # long is import's
 . tests/settings.sh
 # what is held back waits for its callback, not for a query
 export PAYMENTS_DC_QUERY_FIRST_S=600 PAYMENTS_DC_SILENT_S=3600
 
 main() {
-    local parts="${*:-build import reads flame overload size events payments million long}" part
+    local parts="${*:-$PARTS}" part
     trap 'docker/local/stack.sh stop >/dev/null 2>&1; stop_all' EXIT
     docker/local/install.sh bench
     mkdir -p build && : >"$FIGURES"
