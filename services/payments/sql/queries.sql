@@ -614,7 +614,7 @@ WITH given AS (
     INSERT INTO outbox (topic, type, key, data)
     SELECT 'dc.payments.packages', 'ke.domesticconnect.package.changed.v1', made.id, package_event(made) FROM made
 )
-SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported' ELSE 'unchanged' END FROM given AS g LEFT JOIN made ON made.id = g.id;
+SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported' ELSE 'unchanged' END FROM given AS g;
 
 -- name: import_purchases
 -- Completed ones bring their remaining credits by an opening entry.
@@ -637,8 +637,8 @@ WITH given AS (
     INSERT INTO outbox (topic, type, key, data)
     SELECT 'dc.payments.purchases', 'ke.domesticconnect.purchase.' || status || '.v1', made.id, purchase_event(made) FROM made
 )
-SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported' WHEN g.package_name IS NULL THEN 'its package is not there' ELSE 'unchanged' END
-  FROM given AS g LEFT JOIN made ON made.id = g.id;
+SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported' WHEN g.package_name IS NULL THEN 'its package is not there' ELSE 'unchanged' END
+  FROM given AS g;
 
 -- name: import_access
 -- Each brings the credit that was spent on it in the old system, and spends it.
@@ -664,8 +664,8 @@ WITH given AS (
     SELECT 'dc.payments.contacts', 'ke.domesticconnect.contact.unlocked.v1', id,
            json_build_object('access_id', id, 'user_id', user_id, 'worker_id', target_profile_id, 'unlocked_at', rfc3339(accessed_at)) FROM made
 )
-SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported' WHEN g.other = g.id THEN 'unchanged' ELSE 'the user has unlocked this contact by another row' END
-  FROM given AS g LEFT JOIN made ON made.id = g.id;
+SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported' WHEN g.other = g.id THEN 'unchanged' ELSE 'the user has unlocked this contact by another row' END
+  FROM given AS g;
 
 -- name: import_agency_payments
 WITH given AS (
@@ -681,4 +681,4 @@ WITH given AS (
     INSERT INTO outbox (topic, type, key, data)
     SELECT 'dc.payments.agency-payments', 'ke.domesticconnect.agency_payment.' || status || '.v1', made.id, agency_payment_event(made) FROM made
 )
-SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported' ELSE 'unchanged' END FROM given AS g LEFT JOIN made ON made.id = g.id;
+SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported' ELSE 'unchanged' END FROM given AS g;

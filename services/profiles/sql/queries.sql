@@ -450,13 +450,13 @@ WITH given AS (
     SELECT 'dc.profiles.profiles', 'ke.domesticconnect.profile.created.v1', id,
            json_build_object('profile_id', id, 'user_id', user_id, 'user_type', user_type, 'created_at', rfc3339(created_at)) FROM made
 )
-SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
+SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
                   WHEN same.user_id = g.user_id THEN 'unchanged'
                   WHEN same.id IS NOT NULL THEN 'the id belongs to the profile of another user'
                   WHEN EXISTS (SELECT FROM erased_users AS e WHERE e.user_id = g.user_id) THEN 'this person was erased and does not come back'
-                  WHEN EXISTS (SELECT FROM made AS m WHERE m.user_id = g.user_id) OR EXISTS (SELECT FROM profiles AS p WHERE p.user_id = g.user_id)
+                  WHEN g.user_id IN (SELECT user_id FROM made) OR EXISTS (SELECT FROM profiles AS p WHERE p.user_id = g.user_id)
                   THEN 'the user has another profile' END
-  FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN profiles AS same ON same.id = g.id;
+  FROM given AS g LEFT JOIN profiles AS same ON same.id = g.id;
 
 -- name: import_employers
 WITH given AS (
@@ -473,14 +473,14 @@ WITH given AS (
     SELECT 'dc.profiles.employers', 'ke.domesticconnect.employer.created.v1', made.id, employer_event(made, p)
       FROM made JOIN profiles AS p ON p.id = made.profile_id
 )
-SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
+SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
                   WHEN g.user_type IS NULL THEN 'its profile is not there'
                   WHEN g.user_type <> 'employer' THEN 'its profile is of type ' || g.user_type
                   WHEN same.profile_id = g.profile_id THEN 'unchanged'
                   WHEN same.id IS NOT NULL THEN 'the id belongs to another profile'
-                  WHEN EXISTS (SELECT FROM made AS m WHERE m.profile_id = g.profile_id) OR EXISTS (SELECT FROM employer_profiles AS o WHERE o.profile_id = g.profile_id)
+                  WHEN g.profile_id IN (SELECT profile_id FROM made) OR EXISTS (SELECT FROM employer_profiles AS o WHERE o.profile_id = g.profile_id)
                   THEN 'the profile has another row of this kind' END
-  FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN employer_profiles AS same ON same.id = g.id;
+  FROM given AS g LEFT JOIN employer_profiles AS same ON same.id = g.id;
 
 -- name: import_agency_profiles
 WITH given AS (
@@ -497,14 +497,14 @@ WITH given AS (
     SELECT 'dc.profiles.agency-profiles', 'ke.domesticconnect.agency_profile.created.v1', made.id, agency_profile_event(made, p)
       FROM made JOIN profiles AS p ON p.id = made.profile_id
 )
-SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
+SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
                   WHEN g.user_type IS NULL THEN 'its profile is not there'
                   WHEN g.user_type <> 'agency' THEN 'its profile is of type ' || g.user_type
                   WHEN same.profile_id = g.profile_id THEN 'unchanged'
                   WHEN same.id IS NOT NULL THEN 'the id belongs to another profile'
-                  WHEN EXISTS (SELECT FROM made AS m WHERE m.profile_id = g.profile_id) OR EXISTS (SELECT FROM agency_profiles AS o WHERE o.profile_id = g.profile_id)
+                  WHEN g.profile_id IN (SELECT profile_id FROM made) OR EXISTS (SELECT FROM agency_profiles AS o WHERE o.profile_id = g.profile_id)
                   THEN 'the profile has another row of this kind' END
-  FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN agency_profiles AS same ON same.id = g.id;
+  FROM given AS g LEFT JOIN agency_profiles AS same ON same.id = g.id;
 
 -- name: import_workers
 WITH given AS (
@@ -520,14 +520,14 @@ WITH given AS (
     SELECT 'dc.profiles.workers', 'ke.domesticconnect.worker.created.v1', made.id, worker_event(made, p)
       FROM made JOIN profiles AS p ON p.id = made.profile_id
 )
-SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
+SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
                   WHEN g.user_type IS NULL THEN 'its profile is not there'
                   WHEN g.user_type <> 'housegirl' THEN 'its profile is of type ' || g.user_type
                   WHEN same.profile_id = g.profile_id THEN 'unchanged'
                   WHEN same.id IS NOT NULL THEN 'the id belongs to another profile'
-                  WHEN EXISTS (SELECT FROM made AS m WHERE m.profile_id = g.profile_id) OR EXISTS (SELECT FROM housegirl_profiles AS o WHERE o.profile_id = g.profile_id)
+                  WHEN g.profile_id IN (SELECT profile_id FROM made) OR EXISTS (SELECT FROM housegirl_profiles AS o WHERE o.profile_id = g.profile_id)
                   THEN 'the profile has another row of this kind' END
-  FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN housegirl_profiles AS same ON same.id = g.id;
+  FROM given AS g LEFT JOIN housegirl_profiles AS same ON same.id = g.id;
 
 -- name: import_photos
 WITH given AS (
@@ -538,8 +538,8 @@ WITH given AS (
     SELECT id, profile_id, photo_url, coalesce(upload_date, now()) FROM given WHERE found IS NOT NULL ORDER BY place
     ON CONFLICT DO NOTHING RETURNING *
 )
-SELECT g.id, CASE WHEN made.id IS NOT NULL THEN 'imported'
+SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
                   WHEN g.found IS NULL THEN 'its profile is not there'
                   WHEN same.profile_id = g.profile_id THEN 'unchanged'
                   WHEN same.id IS NOT NULL THEN 'the id belongs to another photo' END
-  FROM given AS g LEFT JOIN made ON made.id = g.id LEFT JOIN photos AS same ON same.id = g.id;
+  FROM given AS g LEFT JOIN photos AS same ON same.id = g.id;
