@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kit_sql.h"
 #include "outbox.h"
 
 #define MEMORY_BYTES ((size_t)256 << 20)
@@ -20,6 +21,8 @@ struct batch {
     json_t *results;
 };
 
+static int take_lines(struct app *app, FILE *out);
+static int complain(const struct app *app, const struct error *err);
 static bool take_line(struct app *app, const char *line, size_t length, FILE *out, bool *ret_halves, struct error *err);
 static const struct importer *importer_find(const struct service *service, const char *collection);
 static bool take(struct db *db, void *argument, struct error *err);
@@ -31,7 +34,19 @@ int import_run(struct app *app)
     // The log writes to standard output; here that belongs to the answers.
     const int kept = dup(STDOUT_FILENO);
     FILE *out = kept >= 0 ? fdopen(kept, "w") : NULL;
-    if (!out || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return 1;
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(MEMORY_BYTES);
+    if (!out || !arena || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return 1;
+    struct error err = {0};
+    struct db hold; // its events wait for the end; a connection that is lost meanwhile lets them go earlier
+    db_begin(&hold, app->pool, DB_READ, arena);
+    int status = db_exec(&hold, &SQL_bulk_hold, DB_NOTHING, NULL, &err) ? take_lines(app, out) : complain(app, &err);
+    db_end(&hold);
+    fclose(out);
+    return status;
+}
+
+static int take_lines(struct app *app, FILE *out)
+{
     char *line = NULL;
     size_t capacity = 0;
     int status = 0;
@@ -39,18 +54,21 @@ int import_run(struct app *app)
         struct error err = {0};
         bool halves = false;
         if (!take_line(app, line, (size_t)length, out, &halves, &err)) {
-            const char *comma = err.cause[0] ? " Cause: " : "";
-            const bool is_trouble = !halves || passes(&err);
-            if (is_trouble) fprintf(stderr, "%s import: %s%s%s\n", app->service->name, err.detail, comma, err.cause);
-            if (is_trouble) status = 1;
+            if (!halves || passes(&err)) status = complain(app, &err);
             write_error(&err, halves, out);
         }
         fputc('\n', out);
         fflush(out);
     }
     free(line);
-    fclose(out);
     return status;
+}
+
+static int complain(const struct app *app, const struct error *err)
+{
+    const char *comma = err->cause[0] ? " Cause: " : "";
+    fprintf(stderr, "%s import: %s%s%s\n", app->service->name, err->detail, comma, err->cause);
+    return 1;
 }
 
 static bool take_line(struct app *app, const char *line, size_t length, FILE *out, bool *ret_halves, struct error *err)
@@ -93,6 +111,7 @@ static bool take(struct db *db, void *argument, struct error *err)
 {
     struct batch *batch = argument;
     json_array_clear(batch->results); // of a run that was rolled back
+    if (!db_exec(db, &SQL_bulk_begin, DB_NOTHING, NULL, err)) return false;
     if (!batch->importer->take(batch->app, db, batch->rows, batch->results, err)) return false;
     if (json_array_size(batch->results) == json_array_size(batch->rows)) return true;
     return error_set(err, &problem_internal, "The importer answered %zu of %zu rows.",

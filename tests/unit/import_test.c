@@ -17,7 +17,8 @@
 #include "service.h"
 
 // --- The service ----------------------------------------------------------------------------------
-static const struct migration migrations[] = {{"0001_notes", "CREATE TABLE notes (id text PRIMARY KEY)"}, {0}};
+static const struct migration migrations[] = {
+    {"0001_notes", "CREATE TABLE notes (id text PRIMARY KEY, was_held boolean DEFAULT (NOT pg_try_advisory_xact_lock(hashtext('bulk'))))"}, {0}};
 static const struct sql note_add = {"note_add", "INSERT INTO notes VALUES ($1)", 1};
 static const struct sql *const statements[] = {&note_add, NULL};
 static const struct event_type created = {"ke.domesticconnect.note.created.v1", &topic_users, NULL, "A note was made."};
@@ -98,6 +99,16 @@ static void every_batch_is_answered_in_a_line(void **state)
     assert_non_null(strstr(child_errors(&child), "note_taken")); // the log
 }
 
+static void its_events_are_bulk_and_wait(void **state)
+{
+    (void)state;
+    assert_int_equal(import(BATCH("{\"id\":\"1\"}") BATCH("{\"id\":\"2\"}")), 0);
+    assert_string_equal(test_database_run(&database, "SELECT count(*) FILTER (WHERE is_bulk) FROM outbox"), "2");
+    assert_string_equal(test_database_run(&database, "SELECT count(*) FILTER (WHERE was_held) FROM notes"), "2");
+    test_database_run(&database, "INSERT INTO outbox (topic, type, key, data) VALUES ('t', 'x.v1', '3', '{}')");
+    assert_string_equal(test_database_run(&database, "SELECT count(*) FILTER (WHERE is_bulk) FROM outbox"), "2");
+}
+
 static void last_line_needs_no_end(void **state)
 {
     (void)state;
@@ -166,6 +177,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_batch_is_answered_in_a_line),
+        TEST(its_events_are_bulk_and_wait),
         TEST(last_line_needs_no_end),
         TEST(failed_batch_is_rolled_back_alone),
         TEST(trouble_of_the_database_is_answered_without_its_words),

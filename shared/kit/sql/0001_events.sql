@@ -6,20 +6,22 @@ CREATE TABLE outbox (
     type           text        NOT NULL,
     key            text        NOT NULL CHECK (key <> ''),
     data           json,
+    is_bulk        boolean     NOT NULL DEFAULT coalesce(current_setting('dc.bulk', true), '') = 'on',
     traceparent    text        DEFAULT nullif(current_setting('dc.traceparent', true), ''),
     created_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     published_at   timestamptz,
     broker_cluster text,
     CHECK ((published_at IS NULL) = (broker_cluster IS NULL))
 );
-CREATE INDEX outbox_unpublished ON outbox (id) WHERE published_at IS NULL;
+CREATE INDEX outbox_unpublished ON outbox (is_bulk, id) WHERE published_at IS NULL;
 CREATE INDEX outbox_key ON outbox USING hash (key);
-COMMENT ON TABLE outbox IS 'Events, written in the transaction that made them true; the relay publishes them in id order.';
+COMMENT ON TABLE outbox IS 'Events, written in the transaction that made them true; the relay publishes them in id order, bulk last.';
 COMMENT ON COLUMN outbox.id IS 'ce_id and ce_sequence; per key in commit order, because writers lock the aggregate row first.';
 COMMENT ON COLUMN outbox.topic IS 'Kafka topic.';
 COMMENT ON COLUMN outbox.type IS 'CloudEvents type, with its version.';
 COMMENT ON COLUMN outbox.key IS 'Aggregate id: the record key.';
 COMMENT ON COLUMN outbox.data IS 'Event data; null is a tombstone that clears the key of a compacted topic.';
+COMMENT ON COLUMN outbox.is_bulk IS 'Of an import: the events of people who wait go first, but for those of the same key.';
 COMMENT ON COLUMN outbox.traceparent IS 'W3C trace context of the request that caused it.';
 COMMENT ON COLUMN outbox.created_at IS 'When the row was written: ce_time.';
 COMMENT ON COLUMN outbox.published_at IS 'When the broker acknowledged it; null while it waits.';

@@ -114,10 +114,34 @@ SELECT pg_try_advisory_lock(hashtext('relay'));
 -- Wakes the leader from another replica; outside of any business transaction.
 SELECT pg_notify('outbox', '');
 
+-- name: bulk_hold
+-- No bulk goes out while a connection holds this: whoever loads much needs the machine first.
+SELECT pg_advisory_lock_shared(hashtext('bulk'));
+
+-- name: bulk_begin
+-- The events of this transaction are bulk.
+SELECT set_config('dc.bulk', 'on', true);
+
 -- name: relay_unpublished
--- $2: keys that wait because the broker did not take their next row, as 'topic key'.
-SELECT id, topic, type, key, data, traceparent, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-  FROM outbox WHERE published_at IS NULL AND topic || ' ' || key <> ALL ($2::text[]) ORDER BY id LIMIT $1;
+-- $2: keys that wait because the broker did not take their next row, as 'topic key'. An event goes before all bulk, unless bulk of
+-- its own key waits.
+WITH bulk AS MATERIALIZED (
+    SELECT EXISTS (SELECT FROM outbox WHERE published_at IS NULL AND is_bulk) AS waits
+), turn AS MATERIALIZED (
+    SELECT CASE WHEN waits THEN pg_try_advisory_xact_lock(hashtext('bulk')) ELSE false END AS is_theirs FROM bulk
+), next AS (
+    (SELECT * FROM outbox AS o
+      WHERE published_at IS NULL AND NOT is_bulk AND topic || ' ' || key <> ALL ($2::text[])
+        AND (NOT (SELECT waits FROM bulk) OR NOT EXISTS (
+             SELECT FROM outbox AS b WHERE b.key = o.key AND b.topic = o.topic AND b.published_at IS NULL AND b.is_bulk AND b.id < o.id))
+      ORDER BY id LIMIT $1)
+    UNION ALL
+    (SELECT * FROM outbox
+      WHERE (SELECT is_theirs FROM turn) AND published_at IS NULL AND is_bulk AND topic || ' ' || key <> ALL ($2::text[])
+      ORDER BY id LIMIT $1)
+    LIMIT $1
+)
+SELECT id, topic, type, key, data, traceparent, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') FROM next;
 
 -- name: relay_published
 UPDATE outbox SET published_at = clock_timestamp(), broker_cluster = $2 WHERE id = ANY ($1::bigint[]);
@@ -138,7 +162,7 @@ SELECT count(*), max(id) FROM piece;
 -- name: relay_backlog
 -- Capped, so that a long backlog costs no more than a short one.
 SELECT count(*), coalesce((extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::bigint, 0)
-  FROM (SELECT created_at FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT 10000) AS waiting;
+  FROM (SELECT created_at FROM outbox WHERE published_at IS NULL ORDER BY is_bulk, id LIMIT 10000) AS waiting;
 
 -- name: outbox_purge
 -- The next $4 of the events that were published more than $1 hours ago, in id order, so that each is looked at once. An old
