@@ -16,7 +16,7 @@ SELECT format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD %L', :
 -- what a constraint refuses is an answer, not a fault: the server's log would quote the row, with its addresses and numbers
 SELECT format('ALTER ROLE %I SET log_error_verbosity = terse', :'owner') \gexec
 SELECT format('ALTER ROLE %I SET log_min_error_statement = fatal', :'owner') \gexec
-SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING ''UTF8'' LC_COLLATE ''C.UTF-8'' LC_CTYPE ''C.UTF-8''', :'owner', :'owner')
+SELECT format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING ''UTF8'' LC_COLLATE ''C'' LC_CTYPE ''C.UTF-8''', :'owner', :'owner')
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'owner') \gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', :'owner') \gexec
 SQL

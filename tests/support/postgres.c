@@ -62,7 +62,7 @@ int test_database_create(struct test_database *ret)
     if (getrandom(&number, sizeof number, 0) != sizeof number) return 1;
     snprintf(ret->name, sizeof ret->name, "dc_test_%016llx", (unsigned long long)number);
     if (run_on_server(
-            "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'",
+            "CREATE DATABASE %s TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'",
             ret->name))
         return 1;
     make_url(ret);

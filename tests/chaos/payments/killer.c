@@ -61,7 +61,7 @@ void killer_open(struct killer *ret, const struct plan *plan, const struct accou
     PGconn *connection = database_connect("postgres");
     database_script(connection, "SET client_min_messages = warning");
     database_script(connection, "DROP DATABASE IF EXISTS " VERDICT_DATABASE " WITH (FORCE)");
-    database_script(connection, "CREATE DATABASE " VERDICT_DATABASE " TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'");
+    database_script(connection, "CREATE DATABASE " VERDICT_DATABASE " TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C.UTF-8'");
     PQfinish(connection);
     if (readlink("/proc/self/exe", self, sizeof self - 1) < 0 ||
         run(&said, "DATABASE_URL='%s' KAFKA_BROKERS=%s %s witness migrate", database_url(VERDICT_DATABASE), setting("KAFKA_BROKERS"), self) != 0)
