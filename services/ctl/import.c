@@ -60,18 +60,25 @@ static bool finish_unknown(struct import *import, struct error *err)
     return ok;
 }
 
-static bool import_file(struct import *import, const char *path, struct error *err)
+static bool send_all(struct import *import, int64_t rows, struct error *err)
 {
-    int64_t began_ms = clock_monotonic_ms(), rows = 0, done = 0;
-    const char *damage = NULL;
-    if (!import_read(import, path, &rows, &damage, err)) return false;
+    int64_t done = 0;
     for (const struct collection *collection = import_collections; collection->name; collection++) {
         CLEANUP(arena_cleanup) struct arena *arena = arena_new(ARENA_BYTES);
         if (!arena) return error_set(err, &problem_unavailable, "No memory.");
         if (!import_check(import, collection, arena, err)) return false;
         if (!import_send(import, collection, rows, &done, err)) return false;
     }
-    if (!finish_unknown(import, err)) return false;
+    return true;
+}
+
+static bool import_file(struct import *import, const char *path, struct error *err)
+{
+    int64_t began_ms = clock_monotonic_ms(), rows = 0;
+    const char *damage = NULL;
+    if (!import_read(import, path, &rows, &damage, err)) return false;
+    const bool sent = send_all(import, rows, err);
+    if (!import_children_finish(import, err) || !sent || !finish_unknown(import, err)) return false;
     int64_t took_ms = clock_monotonic_ms() - began_ms;
     if (import->terminal) fputc('\n', stderr);
     if (!import_report(import, NULL, err)) return false;
@@ -95,7 +102,7 @@ static bool send_waiting(struct import *import, struct error *err)
         if (found == DB_FAILED || (found == DB_FOUND && !import_send(import, collection, total, &done, err))) return false;
     }
     if (import->terminal && done) fputc('\n', stderr);
-    return import_report(import, NULL, err);
+    return true;
 }
 
 int command_import_resume(const struct stack *stack, int argc, char **argv)
@@ -105,6 +112,7 @@ int command_import_resume(const struct stack *stack, int argc, char **argv)
     struct error err = {.arena = stack->arena};
     struct import import = {.stack = stack, .terminal = isatty(STDERR_FILENO)};
     bool ok = open_staging(&import, stack, &err) && send_waiting(&import, &err);
+    ok = import_children_finish(&import, &err) && ok && import_report(&import, NULL, &err);
     db_pool_close(import.pool);
     return ok ? 0 : command_failed(&err);
 }

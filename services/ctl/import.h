@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The import of a legacy db.json, in four steps that each leave the staging database in order:
-// read (import_read.c), check references (import_check.c), send to the services (import_send.c),
+// read (import_read.c), check references (import_check.c), send to the services (import_send.c, import_child.c),
 // report (import_report.c). Killed anywhere, it is run again.
 #pragma once
 
@@ -23,17 +23,20 @@ extern const struct collection import_collections[]; // in order of dependence; 
 // Its place in that order from 1; 0 for an unknown one, whose rows are all kept back.
 int64_t import_place(const char *collection);
 
+// Connections that import.pool must have: one for each sender, one for the rest, one that holds the lock.
+#define IMPORT_SENDERS 2
+#define IMPORT_CONNECTIONS (IMPORT_SENDERS + 2)
+#define IMPORT_SERVICES 8 // that take rows
+
 struct import {
     const struct stack *stack;
     struct db_pool *pool;
     int64_t run;             // number of this run
+    const char *services[IMPORT_SERVICES];
+    struct child children[IMPORT_SENDERS][IMPORT_SERVICES]; // of services, in that order
     bool terminal;           // progress is drawn
     int64_t progress_due_ms;
 };
-
-// Connections that import.pool must have: one for each sender, one for the rest, one that holds the lock.
-#define IMPORT_SENDERS 2
-#define IMPORT_CONNECTIONS (IMPORT_SENDERS + 2)
 
 // Reads the file into the staging database: every row as given, and whatever else stands in the file as well. What is in no
 // known collection is counted and kept back. *ret_damage describes damage outside rows (truncated file), NULL when none.
@@ -41,6 +44,10 @@ MUST_USE bool import_read(struct import *import, const char *path, int64_t *ret_
 MUST_USE bool import_check(struct import *import, const struct collection *collection, struct arena *arena, struct error *err);
 // done: rows of all collections sent so far, of total; moves on.
 MUST_USE bool import_send(struct import *import, const struct collection *collection, int64_t total, int64_t *done, struct error *err);
+// The program of a service that a sender's rows go to, started where it is not running; one thread at a time. NULL: it cannot be.
+struct child *import_child(struct import *import, int sender, const char *service, struct error *err);
+// Ends all of them, also after a failure; false when one of them failed, or something before had.
+MUST_USE bool import_children_finish(struct import *import, struct error *err);
 MUST_USE bool import_report(struct import *import, const char *only, struct error *err);
 
 // Draws done of total on a terminal, at most ten times a second. One thread at a time.

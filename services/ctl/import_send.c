@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sends a collection to the services that take it: their own binary, their own rules, one batch a transaction. A few senders
-// work side by side, each with children of its own. A batch whose answer was lost is sent again by the next run and comes
+// work side by side, each with children of its own (import_child.c). A batch whose answer was lost is sent again by the next run and comes
 // back unchanged.
 #include <pthread.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ struct sending {
 struct sender {
     struct sending *sending;
     pthread_t thread;
-    struct child children[COUNT_OF(((struct collection *)0)->takers)];
+    struct child *children[COUNT_OF(((struct collection *)0)->takers)];
     struct arena *arena; // of the batch
 };
 
@@ -56,11 +56,13 @@ bool import_send(struct import *import, const struct collection *collection, int
     struct sending sending = {.import = import, .collection = collection, .lock = PTHREAD_MUTEX_INITIALIZER, .total = total, .done = done, .err = err};
     struct sender senders[IMPORT_SENDERS] = {0};
     if (!count_rows(&sending, err)) return false;
-    int started = 0;
-    for (; collection->takers[0] && started < IMPORT_SENDERS && started * (int64_t)BATCH_ROWS < sending.last; started++) {
-        senders[started].sending = &sending;
-        if (pthread_create(&senders[started].thread, NULL, send_batches, &senders[started]) != 0) break;
+    int wanted = 0, started = 0;
+    for (; collection->takers[0] && wanted < IMPORT_SENDERS && wanted * (int64_t)BATCH_ROWS < sending.last; wanted++) {
+        senders[wanted].sending = &sending;
+        for (int i = 0; collection->takers[i]; i++)
+            if (!(senders[wanted].children[i] = import_child(import, wanted, collection->takers[i], err))) return false;
     }
+    while (started < wanted && pthread_create(&senders[started].thread, NULL, send_batches, &senders[started]) == 0) started++;
     for (int i = 0; i < started; i++) pthread_join(senders[i].thread, NULL);
     if (err->problem) return false;
     if (sending.next < sending.last && collection->takers[0]) return error_set(err, &problem_unavailable, "No thread to send %s with.", collection->name);
@@ -92,28 +94,6 @@ static bool finish(struct sending *sending, struct error *err)
 
 // --- One sender ----------------------------------------------------------------------------------
 
-static bool start_children(struct sender *sender, struct error *err)
-{
-    const struct sending *sending = sender->sending;
-    for (int i = 0; sending->collection->takers[i]; i++)
-        if (!child_start(sending->import->stack, sending->collection->takers[i], (const char *const[]){"import", NULL}, CHILD_PIPES, &sender->children[i], err))
-            return false;
-    return true;
-}
-
-static bool finish_children(struct sender *sender, struct error *err)
-{
-    bool ok = true;
-    for (int i = 0; sender->sending->collection->takers[i]; i++) {
-        if (!sender->children[i].pid) continue;
-        const int status = child_finish(&sender->children[i]);
-        if (status != 0 && !err->problem)
-            ok = error_set(err, &problem_unavailable, "%s import ended with status %d; see its message above, then import again.",
-                           sender->sending->collection->takers[i], status);
-    }
-    return ok;
-}
-
 // The next places; false when all are handed out, or another sender failed.
 static bool next_places(struct sending *sending, int64_t *ret_after, int64_t *ret_last)
 {
@@ -132,11 +112,8 @@ static void *send_batches(void *argument)
     struct sending *sending = sender->sending;
     struct error err = {0};
     int64_t after = 0, last = 0;
-    pthread_mutex_lock(&sending->lock); // the stack's arena serves one thread at a time
-    bool ok = start_children(sender, &err);
-    pthread_mutex_unlock(&sending->lock);
+    bool ok = true;
     while (ok && next_places(sending, &after, &last)) ok = send_places(sender, after, last, &err);
-    ok = finish_children(sender, &err) && ok;
     pthread_mutex_lock(&sending->lock);
     if (!ok && !sending->err->problem) *sending->err = (struct error){.arena = sending->err->arena, .problem = err.problem};
     if (!ok) snprintf(sending->err->detail, sizeof err.detail, "%s", err.detail);
@@ -229,7 +206,7 @@ static bool send_rows(struct sender *sender, int taker, struct sent *rows, int c
 static bool ask(struct sender *sender, int taker, struct sent *rows, int count, bool *ret_too_much, struct error *err)
 {
     const char *service = sender->sending->collection->takers[taker];
-    struct child *child = &sender->children[taker];
+    struct child *child = sender->children[taker];
     struct text_buffer line = text_buffer(sender->arena);
     text_printf(&line, "{\"collection\":\"%s\",\"halves\":true,\"rows\":[", sender->sending->collection->name);
     const char *separator = "";

@@ -10,18 +10,6 @@ COMMENT ON COLUMN import_runs.run IS 'Number of the run.';
 COMMENT ON COLUMN import_runs.file IS 'Name of the file, without its folder.';
 COMMENT ON COLUMN import_runs.started_at IS 'When.';
 
-CREATE UNLOGGED TABLE import_incoming (
-    ordinal bigint NOT NULL,
-    id      text,
-    raw     text   NOT NULL,
-    problem text
-);
-COMMENT ON TABLE import_incoming IS 'The collection that is being read; one run at a time fills it.';
-COMMENT ON COLUMN import_incoming.ordinal IS 'Place in its collection, from 1.';
-COMMENT ON COLUMN import_incoming.id IS 'Its id, as given.';
-COMMENT ON COLUMN import_incoming.raw IS 'The row as given; bytes that are no text are escaped as \xNN.';
-COMMENT ON COLUMN import_incoming.problem IS 'Why it cannot be taken; null when it can.';
-
 CREATE TABLE import_rows (
     collection text    NOT NULL,
     row_key    text    NOT NULL,

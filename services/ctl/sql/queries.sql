@@ -9,51 +9,40 @@ INSERT INTO import_runs (file) VALUES ($1) RETURNING run;
 
 -- reading
 
--- name: import_incoming_clear
-TRUNCATE import_incoming;
-
--- name: import_incoming_add
--- A batch of rows: places, ids, rows, problems, repairs.
-INSERT INTO import_incoming (ordinal, id, raw, problem, note)
-SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]);
-
 -- name: import_collection_start
 -- $1 collection, $2 run, $3 its place in the report. What an earlier file's rows without a usable id were is forgotten.
 WITH counted AS (
-    INSERT INTO import_collections AS kept (collection, run, place, read)
-    SELECT $1, $2, $3, count(*) FROM import_incoming
+    INSERT INTO import_collections AS kept (collection, run, place, read) VALUES ($1, $2, $3, 0)
     ON CONFLICT (collection) DO UPDATE
-       SET run = excluded.run, place = excluded.place, read = excluded.read,
-           imported = 0, repaired = 0, unchanged = 0, waiting = 0, quarantined = 0
-), nameless AS (
-    DELETE FROM import_findings WHERE collection = $1 AND row_key LIKE '#%'
+       SET run = excluded.run, place = excluded.place, read = 0, imported = 0, repaired = 0, unchanged = 0, waiting = 0, quarantined = 0
 )
-DELETE FROM import_findings AS f USING import_incoming AS i WHERE f.collection = $1 AND f.row_key = i.id;
+DELETE FROM import_findings WHERE collection = $1 AND row_key LIKE '#%';
 
--- name: import_collection_take
--- $1 collection, $2 run. The first row with an id is taken, all others are quarantined.
-WITH numbered AS (
-    SELECT *, CASE WHEN problem IS NULL THEN row_number() OVER (PARTITION BY id, problem IS NULL ORDER BY ordinal) END AS nth FROM import_incoming
-), quarantined AS (
-    INSERT INTO import_findings (collection, row_key, run, ordinal, state, notes, raw)
-    SELECT $1, '#' || ordinal, $2, ordinal, 'quarantined', ARRAY[coalesce(problem, 'another row of the collection has the same id')], raw
-      FROM numbered WHERE nth IS DISTINCT FROM 1
-), repaired AS (
-    INSERT INTO import_findings (collection, row_key, run, ordinal, state, notes)
-    SELECT $1, id, $2, ordinal, 'repaired', string_to_array(note, '; ') FROM numbered WHERE nth = 1 AND note IS NOT NULL
-)
-INSERT INTO import_rows AS kept (collection, row_key, run, ordinal, content)
-SELECT $1, id, $2, ordinal, raw::json FROM numbered WHERE nth = 1
-ON CONFLICT (collection, row_key) DO UPDATE SET run = excluded.run, ordinal = excluded.ordinal, content = excluded.content;
+-- name: import_forget
+-- What an earlier run found of rows that are read anew: $1 collection, $2 run, $3 their ids.
+DELETE FROM import_findings WHERE collection = $1 AND row_key = ANY ($3::text[]) AND run <> $2;
 
--- name: import_collection_again
--- $1 collection, $2 run: more rows of a collection that was taken already.
-WITH counted AS (
-    UPDATE import_collections SET read = read + (SELECT count(*) FROM import_incoming) WHERE collection = $1 AND run = $2
+-- name: import_add
+-- $1 collection, $2 run, then a batch of rows: places, ids, rows, problems, repairs. The first row with an id is taken, all others
+-- are quarantined.
+WITH given AS (
+    SELECT * FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[]) AS g(ordinal, id, raw, problem, note)
+), counted AS (
+    UPDATE import_collections SET read = read + (SELECT count(*) FROM given) WHERE collection = $1
+), taken AS (
+    INSERT INTO import_rows AS kept (collection, row_key, run, ordinal, content)
+    SELECT DISTINCT ON (id) $1, id, $2::integer, ordinal, raw::json FROM given WHERE problem IS NULL ORDER BY id, ordinal
+    ON CONFLICT (collection, row_key) DO UPDATE SET run = excluded.run, ordinal = excluded.ordinal, content = excluded.content
+     WHERE kept.run <> excluded.run
+    RETURNING ordinal
+), judged AS (
+    SELECT *, ordinal IN (SELECT ordinal FROM taken) AS is_taken FROM given
 )
 INSERT INTO import_findings (collection, row_key, run, ordinal, state, notes, raw)
-SELECT $1, '#' || ordinal, $2, ordinal, 'quarantined', ARRAY[coalesce(problem, 'the file holds this collection twice; the first one was taken')], raw
-  FROM import_incoming;
+SELECT $1, CASE WHEN is_taken THEN id ELSE '#' || ordinal END, $2, ordinal, CASE WHEN is_taken THEN 'repaired' ELSE 'quarantined' END,
+       CASE WHEN is_taken THEN string_to_array(note, '; ') ELSE ARRAY[coalesce(problem, 'another row of the collection has the same id')] END,
+       CASE WHEN NOT is_taken THEN raw END
+  FROM judged WHERE NOT is_taken OR note IS NOT NULL;
 
 -- name: import_unknown_end
 -- Of collections that nobody knows every row is kept back.
