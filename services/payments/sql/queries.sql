@@ -631,8 +631,8 @@ WITH given AS (
     ON CONFLICT DO NOTHING RETURNING *
 ), credits AS (
     INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
-    SELECT 'opening', 'credit', g.contacts_remaining, 'credits_issued', 'user:' || made.user_id, made.id
-      FROM made JOIN given AS g ON g.id = made.id WHERE g.contacts_remaining > 0
+    SELECT 'opening', 'credit', contacts_remaining, 'credits_issued', 'user:' || user_id, id
+      FROM given WHERE contacts_remaining > 0 AND id IN (SELECT id FROM made)
 ), told AS (
     INSERT INTO outbox (topic, type, key, data)
     SELECT 'dc.payments.purchases', 'ke.domesticconnect.purchase.' || status || '.v1', made.id, purchase_event(made) FROM made
@@ -645,19 +645,22 @@ SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported' WHEN g.pack
 WITH given AS (
     SELECT r.*, a.id AS other FROM jsonb_to_recordset($1::jsonb) AS r(id text, user_id text, target_profile_id text, accessed_at timestamptz)
       LEFT JOIN contact_access AS a ON a.id = r.id OR (a.user_id = r.user_id AND a.target_profile_id = r.target_profile_id)
-), fresh AS (
-    SELECT DISTINCT ON (user_id, target_profile_id) * FROM given WHERE other IS NULL ORDER BY user_id, target_profile_id, accessed_at, id
+), fresh AS MATERIALIZED ( -- the entry's id is drawn here: a join would compare all rows with all
+    SELECT *, nextval('ledger_entries_id_seq') AS spent_id
+      FROM (SELECT DISTINCT ON (user_id, target_profile_id) * FROM given WHERE other IS NULL
+             ORDER BY user_id, target_profile_id, accessed_at, id) AS f
 ), opening AS (
     INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
     SELECT 'opening', 'credit', 1, 'credits_issued', 'user:' || user_id, id FROM fresh ORDER BY user_id
     RETURNING id
 ), spent AS (
-    INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
-    SELECT 'credit_spent', 'credit', 1, 'user:' || user_id, 'credits_used', id FROM fresh WHERE (SELECT count(*) FROM opening) >= 0 ORDER BY user_id
-    RETURNING id, reference
+    INSERT INTO ledger_entries (id, kind, unit, amount, from_account, to_account, reference) OVERRIDING SYSTEM VALUE
+    SELECT spent_id, 'credit_spent', 'credit', 1, 'user:' || user_id, 'credits_used', id FROM fresh
+     WHERE (SELECT count(*) FROM opening) >= 0 ORDER BY user_id
+    RETURNING id
 ), made AS (
     INSERT INTO contact_access (id, user_id, target_profile_id, ledger_entry_id, accessed_at)
-    SELECT f.id, f.user_id, f.target_profile_id, s.id, coalesce(f.accessed_at, now()) FROM fresh AS f JOIN spent AS s ON s.reference = f.id
+    SELECT id, user_id, target_profile_id, spent_id, coalesce(accessed_at, now()) FROM fresh WHERE (SELECT count(*) FROM spent) >= 0
     RETURNING *
 ), told AS (
     INSERT INTO outbox (topic, type, key, data)
