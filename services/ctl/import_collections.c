@@ -6,11 +6,11 @@
 #include "import.h"
 
 const struct collection import_collections[] = {
-    {"profiles", {"profiles", "auth"}, {{0}}, {{0}}},
+    {"profiles", {"profiles", "auth"}, {{0}}, {{"user_id", NULL}}},
+    {"photos", {"profiles"}, {{0}}, {{"profile_id", "profiles"}}}, // before workers, who show them
     {"employer_profiles", {"profiles"}, {{0}}, {{"profile_id", "profiles"}}},
     {"housegirl_profiles", {"profiles"}, {{0}}, {{"profile_id", "profiles"}}},
     {"agency_profiles", {"profiles"}, {{0}}, {{"profile_id", "profiles"}}},
-    {"photos", {"profiles"}, {{0}}, {{"profile_id", "profiles"}}},
     {"agencies", {0}, {{0}}, {{0}}},
     {"agency_workers", {0}, {{0}},
      {{"agency_id", "agencies"}, {"worker_id", "housegirl_profiles", .through = "housegirl_profiles"}}},

@@ -332,6 +332,9 @@ DECLARE
     base profiles;
 BEGIN
     SELECT * INTO base FROM profiles WHERE id = NEW.profile_id;
+    IF TG_OP = 'INSERT' THEN
+        NEW.photos := worker_photos(NEW.profile_id);
+    END IF;
     NEW.is_listed := coalesce(base.is_active, false);
     NEW.newest_rank := -(extract(epoch FROM NEW.created_at) * 1000000)::bigint;
     NEW.facets := facet_hashes(worker_facets(NEW));
