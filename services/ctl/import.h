@@ -6,10 +6,12 @@
 
 #include "command.h"
 
+#define IMPORT_REFERENCES 4 // of a row, at most
+
 // A collection of the file: who takes it, and where its references lead.
 struct reference {
     const char *member;       // "profile_id"
-    const char *target;       // collection it leads to; "user": to a user of some profile
+    const char *target;       // collection it leads to; "user": to a user of some profile; NULL: others are led by it
     bool optional;            // empty or missing is fine
     const char *through;      // rows of this collection may be meant by a profiles id; or NULL
 };
@@ -17,7 +19,7 @@ struct collection {
     const char *name;
     const char *takers[3];             // services that take the rows, in order; none: they wait
     const char *renames[2][2];         // other names real files use: {from, to}
-    struct reference references[4];
+    struct reference references[IMPORT_REFERENCES]; // profile_id first
 };
 extern const struct collection import_collections[]; // in order of dependence; ends with {0}
 // Its place in that order from 1; 0 for an unknown one, whose rows are all kept back.

@@ -10,27 +10,29 @@ struct check {
     int64_t run;
 };
 
-static bool check_reference(struct db *db, const struct check *check, const struct reference *reference, struct error *err);
+static bool check_reference(struct db *db, const struct check *check, int place, struct error *err);
 
 static bool check_collection(struct db *db, void *argument, struct error *err)
 {
     const struct check *check = argument;
     const struct collection *collection = check->collection;
-    for (int i = 0; i < 4 && collection->references[i].member; i++)
-        if (!check_reference(db, check, &collection->references[i], err)) return false;
+    for (int i = 0; i < IMPORT_REFERENCES && collection->references[i].member; i++)
+        if (collection->references[i].target && !check_reference(db, check, i, err)) return false;
     return true;
 }
 
-static bool check_reference(struct db *db, const struct check *check, const struct reference *reference, struct error *err)
+static bool check_reference(struct db *db, const struct check *check, int place, struct error *err)
 {
-    const struct db_value collection = DB_TEXT(check->collection->name), run = DB_INT(check->run), member = DB_TEXT(reference->member);
+    const struct reference *reference = &check->collection->references[place];
+    const struct db_value collection = DB_TEXT(check->collection->name), run = DB_INT(check->run), member = DB_TEXT(reference->member),
+                          at = DB_INT(place + 1);
     if (strcmp(reference->target, "user") == 0)
-        return db_exec(db, &SQL_import_reference_user, DB_IN(collection, run, member), NULL, err) &&
-               db_exec(db, &SQL_import_reference_check_user, DB_IN(collection, run, member), NULL, err);
-    if (reference->through && !db_exec(db, &SQL_import_reference_profile, DB_IN(collection, run, member, DB_TEXT(reference->through)), NULL, err))
+        return db_exec(db, &SQL_import_reference_user, DB_IN(collection, run, member, at), NULL, err) &&
+               db_exec(db, &SQL_import_reference_check_user, DB_IN(collection, run, member, at), NULL, err);
+    if (reference->through && !db_exec(db, &SQL_import_reference_profile, DB_IN(collection, run, member, at, DB_TEXT(reference->through)), NULL, err))
         return false;
-    return db_exec(db, &SQL_import_reference_check, DB_IN(collection, run, member, DB_TEXT(reference->target), DB_BOOL(reference->optional)),
-                   NULL, err);
+    return db_exec(db, &SQL_import_reference_check,
+                   DB_IN(collection, run, member, at, DB_TEXT(reference->target), DB_BOOL(reference->optional)), NULL, err);
 }
 
 bool import_check(struct import *import, const struct collection *collection, struct arena *arena, struct error *err)

@@ -22,7 +22,7 @@ struct batch {
     struct import *import;
     struct arena *arena;
     char collection[4 * IMPORT_NAME_BYTES + 1];
-    const char **ordinals, **ids, **raws, **problems, **notes;
+    const char **ordinals, **ids, **raws, **references, **problems, **notes;
     size_t count, bytes;
     pthread_t thread;
     bool is_written;           // by that thread, which has not been joined
@@ -127,6 +127,7 @@ static bool add_row(void *state, const char *bytes, size_t length, const char *p
     batch->notes[batch->count] = row.note;
     batch->ordinals[batch->count] = arena_printf(batch->arena, "%lld", (long long)reader->ordinal);
     batch->ids[batch->count] = row.id;
+    batch->references[batch->count] = db_array(batch->arena, row.references, IMPORT_REFERENCES);
     batch->raws[batch->count++] = row.raw;
     batch->bytes += length;
     if (arena_failed(batch->arena)) return error_set(err, &problem_unavailable, "No memory.");
@@ -172,12 +173,13 @@ static bool batch_start(struct batch *batch, const char *collection)
 {
     arena_reset(batch->arena);
     snprintf(batch->collection, sizeof batch->collection, "%s", collection);
-    const char **all = arena_alloc(batch->arena, 5 * BATCH_ROWS * sizeof(const char *));
+    const char **all = arena_alloc(batch->arena, 6 * BATCH_ROWS * sizeof(const char *));
     batch->ordinals = all;
     batch->ids = all + BATCH_ROWS;
     batch->raws = all + 2 * BATCH_ROWS;
     batch->problems = all + 3 * BATCH_ROWS;
     batch->notes = all + 4 * BATCH_ROWS;
+    batch->references = all + 5 * BATCH_ROWS;
     batch->count = batch->bytes = 0;
     return all != NULL;
 }
@@ -191,6 +193,7 @@ static bool write_rows(struct db *db, void *argument, struct error *err)
            db_exec(db, &SQL_import_add,
                    DB_IN(collection, run, DB_TEXT(db_array(batch->arena, batch->ordinals, batch->count)), ids,
                          DB_TEXT(db_array(batch->arena, batch->raws, batch->count)),
+                         DB_TEXT(db_array(batch->arena, batch->references, batch->count)),
                          DB_TEXT(db_array(batch->arena, batch->problems, batch->count)),
                          DB_TEXT(db_array(batch->arena, batch->notes, batch->count))), NULL, err);
 }

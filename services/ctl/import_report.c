@@ -44,11 +44,11 @@ static bool report_relationships(struct db *db, struct error *err)
 {
     int64_t dangling = 0;
     for (const struct collection *c = import_collections; c->name; c++)
-        for (int i = 0; i < 4 && c->references[i].member; i++) {
+        for (int i = 0; i < IMPORT_REFERENCES && c->references[i].member; i++) {
+            const char *target = c->references[i].target;
             int64_t count = 0;
-            if (strcmp(c->references[i].target, "user") == 0) continue; // checked against profiles[].user_id before it was taken
-            if (db_row(db, &SQL_import_dangling,
-                       DB_IN(DB_TEXT(c->name), DB_TEXT(c->references[i].member), DB_TEXT(c->references[i].target)),
+            if (!target || strcmp(target, "user") == 0) continue; // checked against profiles[].user_id before it was taken
+            if (db_row(db, &SQL_import_dangling, DB_IN(DB_TEXT(c->name), DB_INT(i + 1), DB_TEXT(target)),
                        DB_OUT(DB_GET_INT(&count)), err) != DB_FOUND)
                 return false;
             if (count) printf("\n%s.%s: %ld row(s) lead nowhere\n", c->name, c->references[i].member, (long)count);

@@ -18,12 +18,16 @@ struct import_row import_row_read(const char *collection, const char *bytes, siz
     CLEANUP(json_release) json_t *row = length > ROW_BYTES ? NULL : json_parse(bytes, length, &parse);
     const char *note = json_is_object(row) ? repair(collection, row, arena) : NULL, *id = json_member_text(row, "id");
     if (!problem || length > ROW_BYTES) problem = row_problem(collection, row, bytes, length, &parse, arena);
-    return (struct import_row){
+    struct import_row ret = {
         .id = id_is_valid(id) ? arena_strdup(arena, id) : NULL,
         .raw = note && !problem ? repaired_text(arena, row) : import_text(arena, bytes, length, KEPT_BYTES),
         .problem = problem,
         .note = problem ? NULL : note,
     };
+    const int place = (int)import_place(collection);
+    for (int i = 0; place && i < IMPORT_REFERENCES && import_collections[place - 1].references[i].member; i++)
+        ret.references[i] = arena_strdup(arena, json_member_text(row, import_collections[place - 1].references[i].member));
+    return ret;
 }
 
 // Why a row cannot be taken as it stands, or NULL. That an id comes twice is seen when the collection is whole.

@@ -8,6 +8,7 @@
 
 #include "arena.h"
 #include "error.h"
+#include "import.h"
 
 #define IMPORT_NAME_BYTES 64 // of a collection's or member's name are shown
 
@@ -28,6 +29,7 @@ MUST_USE bool import_walk(const char *bytes, size_t length, const struct import_
 struct import_row {
     const char *id;      // NULL where it has no usable one
     const char *raw;     // as given, or as repaired
+    const char *references[IMPORT_REFERENCES]; // what they hold, as text; NULL where that is missing or no text
     const char *problem; // why it cannot be taken; NULL: raw is a JSON object with this id
     const char *note;    // what was repaired, or NULL
 };

@@ -16,6 +16,7 @@ CREATE TABLE import_rows (
     run        integer NOT NULL,
     ordinal    bigint  NOT NULL,
     content    json    NOT NULL,
+    refs       text[]  NOT NULL DEFAULT '{}',
     PRIMARY KEY (collection, row_key)
 );
 CREATE INDEX import_rows_run ON import_rows (collection, run, ordinal);
@@ -25,6 +26,7 @@ COMMENT ON COLUMN import_rows.row_key IS 'The row''s id.';
 COMMENT ON COLUMN import_rows.run IS 'The run that read it last.';
 COMMENT ON COLUMN import_rows.ordinal IS 'Place in its collection in that file.';
 COMMENT ON COLUMN import_rows.content IS 'The row after repairs of references.';
+COMMENT ON COLUMN import_rows.refs IS 'Its references in the order of import_collections.c, as they stand in content.';
 
 CREATE TABLE import_findings (
     collection text    NOT NULL,

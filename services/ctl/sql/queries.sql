@@ -23,16 +23,17 @@ DELETE FROM import_findings WHERE collection = $1 AND row_key LIKE '#%';
 DELETE FROM import_findings WHERE collection = $1 AND row_key = ANY ($3::text[]) AND run <> $2;
 
 -- name: import_add
--- $1 collection, $2 run, then a batch of rows: places, ids, rows, problems, repairs. The first row with an id is taken, all others
+-- $1 collection, $2 run, then a batch of rows: places, ids, rows, references, problems, repairs. The first row with an id is taken, all others
 -- are quarantined.
 WITH given AS (
-    SELECT * FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[]) AS g(ordinal, id, raw, problem, note)
+    SELECT * FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) AS g(ordinal, id, raw, refs, problem, note)
 ), counted AS (
     UPDATE import_collections SET read = read + (SELECT count(*) FROM given) WHERE collection = $1
 ), taken AS (
-    INSERT INTO import_rows AS kept (collection, row_key, run, ordinal, content)
-    SELECT DISTINCT ON (id) $1, id, $2::integer, ordinal, raw::json FROM given WHERE problem IS NULL ORDER BY id, ordinal
-    ON CONFLICT (collection, row_key) DO UPDATE SET run = excluded.run, ordinal = excluded.ordinal, content = excluded.content
+    INSERT INTO import_rows AS kept (collection, row_key, run, ordinal, content, refs)
+    SELECT DISTINCT ON (id) $1, id, $2::integer, ordinal, raw::json, refs::text[] FROM given WHERE problem IS NULL ORDER BY id, ordinal
+    ON CONFLICT (collection, row_key) DO UPDATE
+       SET run = excluded.run, ordinal = excluded.ordinal, content = excluded.content, refs = excluded.refs
      WHERE kept.run <> excluded.run
     RETURNING ordinal
 ), judged AS (
@@ -48,56 +49,56 @@ SELECT $1, CASE WHEN is_taken THEN id ELSE '#' || ordinal END, $2, ordinal, CASE
 -- Of collections that nobody knows every row is kept back.
 UPDATE import_collections SET quarantined = read WHERE run = $1 AND place = 0;
 
--- references
+-- references: $3 member, $4 its place in refs
 
 -- name: import_reference_profile
--- $3 of $1 holds a profiles id where the id of one of her rows in $4 is meant: the row it must be is taken.
+-- $3 of $1 holds a profiles id where the id of one of her rows in $5 is meant: the row it must be is taken.
 WITH of_profile AS (
-    SELECT content ->> 'profile_id' AS profile_id, min(row_key) AS row_key FROM import_rows WHERE collection = $4 GROUP BY 1 HAVING count(*) = 1
+    SELECT refs[1] AS profile_id, min(row_key) AS row_key FROM import_rows WHERE collection = $5 GROUP BY 1 HAVING count(*) = 1
 ), meant AS (
-    SELECT r.row_key, r.content ->> $3 AS given, w.row_key AS target
-      FROM import_rows AS r JOIN of_profile AS w ON w.profile_id = r.content ->> $3
+    SELECT r.row_key, r.refs[$4] AS given, w.row_key AS target
+      FROM import_rows AS r JOIN of_profile AS w ON w.profile_id = r.refs[$4]
      WHERE r.collection = $1 AND r.run = $2
-       AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $4 AND t.row_key = r.content ->> $3)
+       AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $5 AND t.row_key = r.refs[$4])
 ), repaired AS (
-    UPDATE import_rows AS r SET content = jsonb_set(content::jsonb, ARRAY[$3::text], to_jsonb(m.target))::json
+    UPDATE import_rows AS r SET content = jsonb_set(content::jsonb, ARRAY[$3::text], to_jsonb(m.target))::json, refs[$4] = m.target
       FROM meant AS m WHERE r.collection = $1 AND r.row_key = m.row_key
     RETURNING r.collection, r.row_key, r.run, r.ordinal, m.given, m.target
 )
 INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes)
-SELECT collection, row_key, run, ordinal, 'repaired', ARRAY[format('%s was the profiles id %s, taken as %s %s', $3, given, $4, target)] FROM repaired
+SELECT collection, row_key, run, ordinal, 'repaired', ARRAY[format('%s was the profiles id %s, taken as %s %s', $3::text, given, $5::text, target)] FROM repaired
 ON CONFLICT (collection, row_key) DO UPDATE SET notes = f.notes || excluded.notes;
 
 -- name: import_reference_user
 -- A profiles id where a user id is meant: that profile's user is taken.
 WITH meant AS (
-    SELECT r.row_key, r.content ->> $3 AS given, p.content ->> 'user_id' AS target
-      FROM import_rows AS r JOIN import_rows AS p ON p.collection = 'profiles' AND p.row_key = r.content ->> $3
+    SELECT r.row_key, r.refs[$4] AS given, p.refs[1] AS target
+      FROM import_rows AS r JOIN import_rows AS p ON p.collection = 'profiles' AND p.row_key = r.refs[$4]
      WHERE r.collection = $1 AND r.run = $2
-       AND NOT EXISTS (SELECT FROM import_rows AS u WHERE u.collection = 'profiles' AND u.content ->> 'user_id' = r.content ->> $3)
+       AND NOT EXISTS (SELECT FROM import_rows AS u WHERE u.collection = 'profiles' AND u.refs[1] = r.refs[$4])
 ), repaired AS (
-    UPDATE import_rows AS r SET content = jsonb_set(content::jsonb, ARRAY[$3::text], to_jsonb(m.target))::json
+    UPDATE import_rows AS r SET content = jsonb_set(content::jsonb, ARRAY[$3::text], to_jsonb(m.target))::json, refs[$4] = m.target
       FROM meant AS m WHERE r.collection = $1 AND r.row_key = m.row_key
     RETURNING r.collection, r.row_key, r.run, r.ordinal, m.given, m.target
 )
 INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes)
-SELECT collection, row_key, run, ordinal, 'repaired', ARRAY[format('%s was the profiles id %s, taken as its user %s', $3, given, target)] FROM repaired
+SELECT collection, row_key, run, ordinal, 'repaired', ARRAY[format('%s was the profiles id %s, taken as its user %s', $3::text, given, target)] FROM repaired
 ON CONFLICT (collection, row_key) DO UPDATE SET notes = f.notes || excluded.notes;
 
 -- name: import_reference_check
--- Rows whose reference $3 leads to no row of $4 are quarantined, with the reason. $5: an empty reference is fine.
+-- Rows whose reference $3 leads to no row of $5 are quarantined, with the reason. $6: an empty reference is fine.
 WITH lost AS (
     DELETE FROM import_rows AS r
-     WHERE collection = $1 AND run = $2 AND NOT ($5::boolean AND coalesce(content ->> $3, '') = '')
-       AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $4 AND t.row_key = r.content ->> $3)
+     WHERE collection = $1 AND run = $2 AND NOT ($6::boolean AND coalesce(refs[$4], '') = '')
+       AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $5 AND t.row_key = r.refs[$4])
     RETURNING *
 )
 INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes, raw)
 SELECT l.collection, l.row_key, l.run, l.ordinal, 'quarantined',
-       ARRAY[CASE WHEN coalesce(l.content ->> $3, '') = '' THEN format('%s is missing', $3)
-                  WHEN t.row_key IS NOT NULL THEN format('%s leads to %s %s, which is quarantined itself', $3, $4, left(l.content ->> $3, 64))
-                  ELSE format('%s leads to %s %s, which is not there', $3, $4, left(l.content ->> $3, 64)) END], l.content::text
-  FROM lost AS l LEFT JOIN import_findings AS t ON t.collection = $4 AND t.row_key = l.content ->> $3 AND t.state = 'quarantined'
+       ARRAY[CASE WHEN coalesce(l.refs[$4], '') = '' THEN format('%s is missing', $3::text)
+                  WHEN t.row_key IS NOT NULL THEN format('%s leads to %s %s, which is quarantined itself', $3::text, $5::text, left(l.refs[$4], 64))
+                  ELSE format('%s leads to %s %s, which is not there', $3::text, $5::text, left(l.refs[$4], 64)) END], l.content::text
+  FROM lost AS l LEFT JOIN import_findings AS t ON t.collection = $5 AND t.row_key = l.refs[$4] AND t.state = 'quarantined'
 ON CONFLICT (collection, row_key) DO UPDATE SET state = 'quarantined', notes = f.notes || excluded.notes, raw = excluded.raw;
 
 -- name: import_reference_check_user
@@ -105,13 +106,13 @@ ON CONFLICT (collection, row_key) DO UPDATE SET state = 'quarantined', notes = f
 WITH lost AS (
     DELETE FROM import_rows AS r
      WHERE collection = $1 AND run = $2
-       AND NOT EXISTS (SELECT FROM import_rows AS p WHERE p.collection = 'profiles' AND p.content ->> 'user_id' = r.content ->> $3)
+       AND NOT EXISTS (SELECT FROM import_rows AS p WHERE p.collection = 'profiles' AND p.refs[1] = r.refs[$4])
     RETURNING *
 )
 INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes, raw)
 SELECT l.collection, l.row_key, l.run, l.ordinal, 'quarantined',
-       ARRAY[CASE WHEN coalesce(l.content ->> $3, '') = '' THEN format('%s is missing', $3)
-                  ELSE format('%s leads to user %s, who is not there', $3, left(l.content ->> $3, 64)) END], l.content::text
+       ARRAY[CASE WHEN coalesce(l.refs[$4], '') = '' THEN format('%s is missing', $3::text)
+                  ELSE format('%s leads to user %s, who is not there', $3::text, left(l.refs[$4], 64)) END], l.content::text
   FROM lost AS l
 ON CONFLICT (collection, row_key) DO UPDATE SET state = 'quarantined', notes = f.notes || excluded.notes, raw = excluded.raw;
 
@@ -173,10 +174,10 @@ SELECT collection, state, kind, count(*), array_to_string((array_agg(row_key ORD
  GROUP BY collection, state, kind ORDER BY collection, state, count(*) DESC, kind;
 
 -- name: import_dangling
--- After all: taken rows of $1 whose reference $2 leads to no taken row of $3. None, or a bug.
+-- After all: taken rows of $1 whose reference at place $2 leads to no taken row of $3. None, or a bug.
 SELECT count(*) FROM import_rows AS r
- WHERE collection = $1 AND coalesce(content ->> $2, '') <> ''
-   AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $3 AND t.row_key = r.content ->> $2);
+ WHERE collection = $1 AND coalesce(refs[$2], '') <> ''
+   AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $3 AND t.row_key = r.refs[$2]);
 
 -- name: import_quarantine
 SELECT coalesce(json_agg(json_build_object('collection', collection, 'row', row_key, 'reasons', notes, 'raw', raw)
