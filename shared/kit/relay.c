@@ -35,7 +35,7 @@ struct relay *relay_start(struct app *app, struct error *err)
     relay->arena = arena_new((size_t)256 << 20);
     relay->delivered = calloc((size_t)app->config.relay_batch, sizeof *relay->delivered);
     relay->published_metric = metrics_counter(app->metrics, "outbox_published_total", "Events acknowledged by the broker.", NULL);
-    relay->backlog_metric = metrics_gauge(app->metrics, "outbox_backlog", "Events that wait to be published (at most 10000 are counted).", NULL);
+    relay->backlog_metric = metrics_gauge(app->metrics, "outbox_backlog", "Events that wait to be published (at most 1000 are counted).", NULL);
     relay->age_metric = metrics_gauge(app->metrics, "outbox_oldest_age_ms", "Age of the oldest event that waits, ms.", NULL);
     relay->leader_metric = metrics_gauge(app->metrics, "outbox_relay_leader", "1 where this replica publishes.", NULL);
     relay->producers_metric = metrics_counter(app->metrics, "outbox_producers_total", "Producers made; more than one means fatal errors or outages.", NULL);
