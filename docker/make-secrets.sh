@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # make-secrets.sh: the secret files that docker-compose.yml names, made once under docker/secrets (not committed).
 set -euo pipefail
-cd "$(dirname "$0")"
+cd "$(dirname "$0")/.."
+. docker/services.sh
+cd docker
 umask 077
 mkdir -p secrets
 for name in signing_key payments cursor daraja_key daraja_secret daraja_passkey database_superuser \
-    database_auth database_profiles database_payments database_import; do
+    $(printf 'database_%s ' $OWNERS import); do
     [ -s "secrets/$name" ] || openssl rand -hex 32 >"secrets/$name"
 done
-for owner in auth profiles payments import; do
+for owner in $OWNERS import; do
     echo "postgresql://dc_$owner:$(cat "secrets/database_$owner")@postgres:5432/dc_$owner" >"secrets/database_url_$owner"
 done
 # read inside the containers by user 10001

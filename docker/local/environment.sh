@@ -68,7 +68,7 @@ write_environment() {
         environment_for_people >"$RUN_DIR/env.new"
         local service
         for service in $SERVICES; do
-            { environment_shared "$service" && "environment_$service" && settings_given "$service"; } >"$RUN_DIR/$service.env.new"
+            environment_of "$service" >"$RUN_DIR/$service.env.new"
         done
         environment_daraja >"$RUN_DIR/daraja.env.new"
     )
@@ -113,6 +113,13 @@ ENV
     done
 }
 
+# What all services are told, what this one is told besides, and whatever the caller set for it (AUTH_DC_BCRYPT_COST=4 make start).
+environment_of() { # SERVICE
+    environment_shared "$1" || return 1
+    ! declare -F "environment_$1" >/dev/null || "environment_$1" || return 1
+    env | sed -n "s/^${1^^}_\(DC_[A-Z0-9_]*=\)/\1/p"
+}
+
 environment_shared() { # SERVICE
     local port=PORT_${1^^} metrics=METRICS_PORT_${1^^}
     [ "$1" != gateway ] || port=PORT
@@ -132,8 +139,6 @@ DC_MAIL_URL=file://$RUN_DIR/mail
 DC_PUBLIC_URL=http://127.0.0.1:$PORT
 ENV
 }
-
-environment_profiles() { :; }
 
 environment_payments() {
     cat <<ENV
@@ -174,9 +179,4 @@ DARAJA_SHORTCODE=174379
 DARAJA_PASSKEY=$(cat "$RUN_DIR/secrets/daraja_passkey")
 ${DARAJA_CALLBACK_DELAY_MS:+DARAJA_CALLBACK_DELAY_MS=$DARAJA_CALLBACK_DELAY_MS}
 ENV
-}
-
-# Whatever the caller set for one service (AUTH_DC_BCRYPT_COST=4 make start) goes into its file.
-settings_given() { # SERVICE
-    env | sed -n "s/^${1^^}_\(DC_[A-Z0-9_]*=\)/\1/p"
 }

@@ -1,7 +1,6 @@
 # The processes of the local stack, as programs of supervisor: what dies comes back. Sourced by stack.sh.
 
-OWNERS="auth profiles payments" # services with a database
-SERVICES="$OWNERS gateway"
+. docker/services.sh
 
 write_supervisor() {
     mkdir -p "$RUN_DIR/log" "$RUN_DIR/mail" "$RUN_DIR/supervisor"

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 into=$1
 : "${BUILD:=build}"
-. docker/local/parts.sh # names the services
+. docker/services.sh
 mkdir -p "$into/openapi" "$into/events"
 rm -f "$into"/events/*.json # an event that the code no longer knows must not stay
 for service in $SERVICES; do

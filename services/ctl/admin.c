@@ -7,6 +7,7 @@
 
 #include "audit.h"
 #include "command.h"
+#include "service_names.h"
 
 static bool ask(const char *question, bool hidden, char *out, size_t size);
 
@@ -102,8 +103,8 @@ int command_audit_verify(const struct stack *stack, int argc, char **argv)
     (void)argc;
     (void)argv;
     int worst = 0;
-    for (int i = 0; stack_services[i]; i++) {
-        int result = verify_service(stack, stack_services[i]);
+    for (int i = 0; service_names[i]; i++) {
+        int result = verify_service(stack, service_names[i]);
         if (result > worst) worst = result;
     }
     return worst;

@@ -57,9 +57,6 @@ bool command_flag(int argc, char **argv, const char *name);
 // The first argument that is no option and no option's value, or NULL.
 const char *command_word(int argc, char **argv, int which);
 
-// The services that have a database, NULL-terminated.
-extern const char *const stack_services[];
-
 // A pool on DATABASE_URL_<SERVICE>, with the kit's statements and those given (may be NULL).
 MUST_USE struct db_pool *stack_database(const struct stack *stack, const char *service, int connections,
                                         const struct sql *const *statements, struct error *err);

@@ -36,7 +36,7 @@ int command_doctor(const struct stack *stack, int argc, char **argv)
         if (!doctor.wrong) printf("%-6s %s\n", doctor.unseen ? "?" : "ok", checks[i].well);
         wrong += doctor.wrong;
     }
-    for (int i = 0; i < DOCTOR_SERVICES; i++) db_pool_close(doctor.pools[i]);
+    for (int i = 0; i < SERVICE_COUNT; i++) db_pool_close(doctor.pools[i]);
     if (wrong) printf("\n%d thing(s) are wrong.\n", wrong);
     return wrong ? 1 : 0;
 }

@@ -3,12 +3,11 @@
 #pragma once
 
 #include "command.h"
-
-#define DOCTOR_SERVICES 8
+#include "service_names.h"
 
 struct doctor {
     const struct stack *stack;
-    struct db_pool *pools[DOCTOR_SERVICES]; // of stack_services; NULL where the database cannot be used
+    struct db_pool *pools[SERVICE_COUNT]; // by service_names; NULL where the database cannot be used
     const char *brokers;                    // NULL where none answers
     int64_t disk_needed_mb;
     int wrong, unseen;                      // of the check under way

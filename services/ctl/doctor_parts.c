@@ -83,7 +83,7 @@ static void check_part(struct doctor *doctor, const char *part)
 void doctor_check_parts(struct doctor *doctor)
 {
     struct http_answer answer = {0};
-    for (int i = 0; stack_services[i]; i++) check_part(doctor, stack_services[i]);
+    for (int i = 0; service_names[i]; i++) check_part(doctor, service_names[i]);
     check_part(doctor, "gateway");
     const char *front = stack_setting(doctor->stack, "GATEWAY_URL");
     if (!doctor->wrong && front && (ask(doctor, front, "/api/health", &answer) != ASKED_ANSWERED || answer.status != 200))
@@ -131,5 +131,5 @@ static void check_consumer(struct doctor *doctor, const char *service)
 
 void doctor_check_consumers(struct doctor *doctor)
 {
-    for (int i = 0; stack_services[i]; i++) check_consumer(doctor, stack_services[i]);
+    for (int i = 0; service_names[i]; i++) check_consumer(doctor, service_names[i]);
 }

@@ -17,12 +17,12 @@ static bool ask(struct doctor *doctor, int service, const struct sql *sql, struc
 
 static void each_service(struct doctor *doctor, void (*check)(struct doctor *doctor, int service))
 {
-    for (int i = 0; i < DOCTOR_SERVICES && stack_services[i]; i++) check(doctor, i);
+    for (int i = 0; i < SERVICE_COUNT; i++) check(doctor, i);
 }
 
 static void check_database(struct doctor *doctor, int i)
 {
-    const char *service = stack_services[i], *said = "";
+    const char *service = service_names[i], *said = "";
     struct error err = {.arena = doctor->stack->arena};
     bool read_only = false;
     doctor->pools[i] = stack_database(doctor->stack, service, 1, statements, &err);
@@ -120,7 +120,7 @@ static void check_outbox(struct doctor *doctor, int i)
     const char *advice = !leads           ? "No replica of it publishes: start one with 'make start'"
                          : doctor->brokers ? "The broker answers: 'event_not_produced' in its log says what is refused, 'dcctl topics' makes missing topics"
                                            : "They go out by themselves when the broker is back";
-    doctor_wrong(doctor, "%lld event(s) of %s wait to be published, the oldest for %lld s. %s.", (long long)count, stack_services[i],
+    doctor_wrong(doctor, "%lld event(s) of %s wait to be published, the oldest for %lld s. %s.", (long long)count, service_names[i],
                  (long long)(age_ms / 1000), advice);
 }
 
@@ -135,7 +135,7 @@ static void check_parked(struct doctor *doctor, int i)
     if (!ask(doctor, i, &SQL_parked_count, DB_OUT(DB_GET_INT(&keys), DB_GET_INT(&redriving))) || keys == 0) return;
     doctor_wrong(doctor, "%lld key(s) of %s are parked, %lld of them on their way again. See why with 'dcctl events parked --service %s', mend the cause, "
                  "then 'dcctl events redrive --service %s' applies what waits.",
-                 (long long)keys, stack_services[i], (long long)redriving, stack_services[i], stack_services[i]);
+                 (long long)keys, service_names[i], (long long)redriving, service_names[i], service_names[i]);
 }
 
 void doctor_check_parked_keys(struct doctor *doctor)

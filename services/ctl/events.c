@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "parked.h"
+#include "service_names.h"
 
 // What an operator does to the parked keys of one service.
 typedef bool (*parked_work)(struct db *db, const char *topic, const char *key, int64_t *ret_count, struct error *err);
@@ -125,8 +126,8 @@ static int for_services(const struct stack *stack, int argc, char **argv, const 
     const char *only = command_option(argc, argv, "--service"); // any consumer on the kit whose DATABASE_URL_… is set
     int worst = 0;
     if (only) return work_on_service(stack, only, argc, argv, said, work);
-    for (int i = 0; stack_services[i]; i++) {
-        int result = work_on_service(stack, stack_services[i], argc, argv, said, work);
+    for (int i = 0; service_names[i]; i++) {
+        int result = work_on_service(stack, service_names[i], argc, argv, said, work);
         if (result > worst) worst = result;
     }
     return worst;

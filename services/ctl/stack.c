@@ -13,7 +13,6 @@
 #include "kit_sql.h"
 
 extern char **environ;
-const char *const stack_services[] = {"auth", "profiles", "payments", NULL};
 
 static const char *find_run_dir(struct arena *arena);
 static const char *file_setting(struct arena *arena, const char *path, const char *name);

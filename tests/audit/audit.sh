@@ -6,6 +6,7 @@ cd "$(dirname "$0")/../.."
 : "${BUILD:=build}" "${RUN_DIR:=.run}" "${BORROWED:=build/borrowed}"
 [ -e "$RUN_DIR/env" ] || { echo "Nothing is known of a stack in $RUN_DIR: start one by 'make start'." >&2 && exit 1; }
 . "$RUN_DIR/env"
+. docker/services.sh
 curl -fsS -o /dev/null "$GATEWAY_URL/api/health" 2>/dev/null || { echo "The stack of $RUN_DIR does not answer: start it by 'make start'." >&2 && exit 1; }
 wrong=()
 
@@ -74,7 +75,7 @@ routes() {
 }
 route_table() {
     local service
-    for service in auth profiles payments gateway; do "$BUILD/bin/$service" routes | sed "s/^/$service /"; done
+    for service in $SERVICES; do "$BUILD/bin/$service" routes | sed "s/^/$service /"; done
 }
 
 main

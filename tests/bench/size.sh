@@ -1,5 +1,5 @@
 # Memory and start-up of our processes. Sourced by run.sh.
-OURS="auth profiles payments gateway"
+. docker/services.sh
 
 bench_size() {
     figure "memory of our processes, idle" "$(resident_mb)" MB 100 most 1
@@ -27,7 +27,7 @@ let_go() {
 
 resident_mb() {
     local service kb=0
-    for service in $OURS; do
+    for service in $SERVICES; do
         kb=$((kb + $(awk '/^VmRSS/ {print $2}' "/proc/$(supervisorctl -c "$RUN_DIR/supervisord.conf" pid "$service")/status")))
     done
     calculate "$kb / 1024"
@@ -37,19 +37,19 @@ resident_mb() {
 start_up() {
     local began service port
     # shellcheck disable=SC2086 # a list of words
-    control stop $OURS
+    control stop $SERVICES
     began=$(now_ms)
-    for service in $OURS; do
+    for service in $SERVICES; do
         (set -a && . "$RUN_DIR/$service.env" && exec "$BUILD/bin/$service") >>"$RUN_DIR/log/bench-start.log" 2>&1 &
         PIDS+=($!)
     done
     local i=0
-    for service in $OURS; do
+    for service in $SERVICES; do
         port=METRICS_PORT_${service^^}
         wait_ready "${!port}" "${PIDS[i++]}"
     done
     figure "ready after broker and database" "$(($(now_ms) - began))" ms 1000 most 1
     stop_all
     # shellcheck disable=SC2086 # a list of words
-    control start $OURS
+    control start $SERVICES
 }

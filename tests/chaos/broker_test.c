@@ -64,7 +64,7 @@ static void expect_all_is_well(void)
     writers_stop(&writers);
     writers_expect_followed(&writers, RETURN_S);
     expect_order_on_the_broker();
-    for (const char *const *service = (const char *const[]){"auth", "profiles", "payments", NULL}; *service; service++)
+    for (const char *const *service = service_names; *service; service++)
         assert_string_equal(database_ask(arena_printf(story_arena(), "dc_%s", *service), "SELECT count(*) FROM parked_keys"), "0");
     assert_int_equal(run(&output, "%s/dcctl payments reconcile", setting("BIN_DIR")), 0);
 }

@@ -142,8 +142,8 @@ static void what_waits_is_named(void **state)
 
 static int nothing_waits(void **state)
 {
-    for (const char *const *database = (const char *const[]){"dc_auth", "dc_profiles", "dc_payments", NULL}; *database; database++)
-        database_ask(*database, "DELETE FROM outbox WHERE topic = " NOWHERE "; DELETE FROM parked_keys WHERE topic = " NOWHERE);
+    for (const char *const *service = service_names; *service; service++)
+        database_ask(arena_printf(story_arena(), "dc_%s", *service), "DELETE FROM outbox WHERE topic = " NOWHERE "; DELETE FROM parked_keys WHERE topic = " NOWHERE);
     return healthy(state);
 }
 

@@ -304,7 +304,7 @@ static void encoded_line_breaks_end_no_line_of_ours(void **state)
         assert_null(strstr(answer.head, "forged")); // an id like that is none, so we made one
     }
     const char *found;
-    run(&found, "cd %s/log && cat " SERVICE_LOGS " | grep -cE 'forged|X-Injected'", setting("RUN_DIR"));
+    run(&found, "cd %s/log && cat %s | grep -cE 'forged|X-Injected'", setting("RUN_DIR"), service_logs());
     assert_int_equal(atoi(found), 0);
 }
 

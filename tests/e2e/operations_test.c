@@ -9,7 +9,11 @@
 
 #include "text.h"
 
-static const char *const parts[] = {"postgres", "kafka", "daraja", "auth", "profiles", "payments", "gateway"};
+static const char *const parts[] = {"postgres", "kafka", "daraja", "gateway",
+#define X(name) #name,
+#include "services.def"
+#undef X
+};
 static int pids[COUNT_OF(parts)];
 
 // docker/local/stack.sh, as the Makefile calls it: with the servers of its own, whatever the tests were told.

@@ -14,7 +14,7 @@ static void every_line_is_one_object_with_its_members(void **state)
 {
     (void)state;
     static const char *const members[] = {"time", "level", "service", "event"};
-    const char *path = arena_printf(story_arena(), "cd %s/log && cat " SERVICE_LOGS, setting("RUN_DIR"));
+    const char *path = arena_printf(story_arena(), "cd %s/log && cat %s", setting("RUN_DIR"), service_logs());
     FILE *lines = popen(path, "re");
     assert_non_null(lines);
     char *line = NULL;
@@ -57,7 +57,7 @@ static void nothing_of_anybody_is_in_them(void **state)
         {"a name", "Amani|Wangui|Mwangi"},
         {"a database address with its password", "postgresql://[^:@ ]+:[^@* ]+@"},
     };
-    for (size_t i = 0; i < COUNT_OF(personal); i++) expect_no_line(SERVICE_LOGS, personal[i].what, personal[i].pattern);
+    for (size_t i = 0; i < COUNT_OF(personal); i++) expect_no_line(service_logs(), personal[i].what, personal[i].pattern);
     const char *found;
     run(&found, "cd %s && for secret in secrets/*; do grep -lF -f $secret log/*.log; done", setting("RUN_DIR"));
     if (*found) fail_msg("a secret of ours is in %s", found);

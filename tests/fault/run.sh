@@ -6,6 +6,7 @@ cd "$(dirname "$0")/../.."
 export SANITIZE=address RUN_DIR=$PWD/.run-fault BORROWED=$PWD/build/borrowed PORT=0 SKIP_DEMO=yes SKIP_BUILD=yes
 real=$PWD/build/asan
 export BUILD=$PWD/build/fault FAULT_STORIES=${1:-full} FAULT_ONLY=${2:-}
+. docker/services.sh
 . tests/sanitizers.sh
 ASAN_OPTIONS+=:verify_asan_link_order=0:fast_unwind_on_malloc=0:malloc_context_size=6
 cat tests/support/lsan.supp tests/fault/lsan.supp >build/lsan-fault.supp
@@ -37,7 +38,7 @@ wrap() {
     local service
     rm -rf "$BUILD" && mkdir -p "$BUILD/bin"
     for service in dcctl daraja-simulator; do ln -s "$real/bin/$service" "$BUILD/bin/$service"; done
-    for service in auth profiles payments gateway; do
+    for service in $SERVICES; do
         cat >"$BUILD/bin/$service" <<SCRIPT
 #!/bin/sh
 [ \$# != 0 ] || export LD_PRELOAD=$real/lib/libfaults.so FAULT_SERVICE=$service FAULT_FILE=$RUN_DIR/fault-$service

@@ -4,14 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "postgres.h"
+#include "stack.h"
 #include "text.h"
 
 #define SETTLE_MS 300
 #define SETTLE_TRIES 60
-
-static const struct { const char *name, *url; } databases[] = {
-    {"auth", "DATABASE_URL_AUTH"}, {"profiles", "DATABASE_URL_PROFILES"}, {"payments", "DATABASE_URL_PAYMENTS"}};
 
 // Rows and their hash for each table. Left out is what moves by itself: what becomes of pushes to M-Pesa, and marks of what was
 // sent.
@@ -28,12 +25,11 @@ static const char image_sql[] =
 static const char *image_now(void)
 {
     struct text_buffer out = text_buffer(story_arena());
-    for (size_t i = 0; i < COUNT_OF(databases); i++) {
-        struct test_database database = {0};
-        snprintf(database.url, sizeof database.url, "%s", setting(databases[i].url));
-        char *rows = arena_strdup(story_arena(), test_database_run(&database, image_sql)), *rest = NULL;
+    for (size_t i = 0; service_names[i]; i++) {
+        const char *told = database_ask(arena_printf(story_arena(), "dc_%s", service_names[i]), "%s", image_sql);
+        char *rows = arena_strdup(story_arena(), told), *rest = NULL;
         for (char *line = strtok_r(rows, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-            text_printf(&out, "%s.%s\n", databases[i].name, line);
+            text_printf(&out, "%s.%s\n", service_names[i], line);
     }
     return text_take(&out);
 }
@@ -41,9 +37,7 @@ static const char *image_now(void)
 // Whether M-Pesa still has to tell of a push.
 static bool waits_for_payer(void)
 {
-    struct test_database payments = {0};
-    snprintf(payments.url, sizeof payments.url, "%s", setting("DATABASE_URL_PAYMENTS"));
-    return strcmp(test_database_run(&payments, "SELECT count(*) FROM pushes WHERE state IN ('created', 'pushing', 'pushed', 'unknown')"), "0") != 0;
+    return strcmp(database_ask("dc_payments", "SELECT count(*) FROM pushes WHERE state IN ('created', 'pushing', 'pushed', 'unknown')"), "0") != 0;
 }
 
 struct database_image database_image_settled(void)

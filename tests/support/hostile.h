@@ -20,7 +20,7 @@ void expect_civil(const struct answer *answer, const char *attack);
 // Whether the refusal names this member ("/email", "?page").
 bool names_member(const struct answer *answer, const char *pointer);
 
-// The files, in RUN_DIR/log, where the services write.
-#define SERVICE_LOGS "auth.log* profiles.log* payments.log* gateway.log*"
+// The files, in RUN_DIR/log, where the services write, as the shell takes them: "auth.log* profiles.log* …".
+const char *service_logs(void);
 // How often all services have been started so far: the same before and after means that none has died.
 int service_starts(void);

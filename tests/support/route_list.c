@@ -3,11 +3,10 @@
 
 #include <string.h>
 
+#include "stack.h"
 #include "text.h"
 
 #define ROUTES_MAX 256
-
-static const char *const services[] = {"auth", "profiles", "payments", "gateway"};
 
 static void add_service(struct route_list *list, const char *service);
 static void add_route(struct route_list *list, struct api_route route, const json_t *document);
@@ -16,7 +15,7 @@ static void describe(struct api_route *route, const json_t *document);
 struct route_list route_list(void)
 {
     struct route_list list = {.items = arena_alloc(story_arena(), ROUTES_MAX * sizeof *list.items)};
-    for (size_t i = 0; i < COUNT_OF(services); i++) add_service(&list, services[i]);
+    for (size_t i = 0; stack_services[i]; i++) add_service(&list, stack_services[i]);
     return list;
 }
 

@@ -11,7 +11,13 @@
 // A start takes a few seconds, on a busy machine many.
 #define READY_S 60
 
-static const char *const services[] = {"auth", "profiles", "payments", "gateway"};
+const char *const stack_services[] = {
+#define X(name) #name,
+#include "services.def"
+#undef X
+    "gateway",
+    NULL,
+};
 
 static void control(const char *verb, const char *part)
 {
@@ -47,8 +53,8 @@ void part_stop(const char *part)
 
 static bool is_service(const char *part)
 {
-    for (size_t i = 0; i < COUNT_OF(services); i++)
-        if (strcmp(services[i], part) == 0) return true;
+    for (size_t i = 0; stack_services[i]; i++)
+        if (strcmp(stack_services[i], part) == 0) return true;
     return false;
 }
 
@@ -77,15 +83,19 @@ static bool all_ready(void *argument)
     return run(&output, "curl -fsS -m 2 %s/api/health/readiness", setting("GATEWAY_URL")) == 0;
 }
 
+static void wake(const char *part)
+{
+    int pid = part_pid(part);
+    if (pid == 0) control("start", part); // a part that is not of this stack (KAFKA_BROKERS given) stays away
+    else kill(pid, SIGCONT);
+}
+
 int stack_restore(void **state)
 {
     (void)state;
-    static const char *const parts[] = {"postgres", "kafka", "auth", "profiles", "payments", "gateway"};
-    for (size_t i = 0; i < COUNT_OF(parts); i++) {
-        int pid = part_pid(parts[i]);
-        if (pid == 0) control("start", parts[i]); // a part that is not of this stack (KAFKA_BROKERS given) stays away
-        else kill(pid, SIGCONT);
-    }
+    wake("postgres");
+    wake("kafka");
+    for (size_t i = 0; stack_services[i]; i++) wake(stack_services[i]);
     return within(READY_S, all_ready, NULL) ? 0 : -1;
 }
 

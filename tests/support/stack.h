@@ -4,9 +4,13 @@
 #pragma once
 
 #include "postgres.h"
+#include "service_names.h"
 #include "story.h"
 
-// Parts are "postgres", "kafka", "auth", "profiles", "payments", "gateway". Each returns once it is so: stopped, or ready for work.
+// Our own parts: the services that services.def names, and the gateway; NULL-terminated.
+extern const char *const stack_services[];
+
+// Parts are "postgres", "kafka" and those of stack_services. Each returns once it is so: stopped, or ready for work.
 void part_stop(const char *part);
 void part_start(const char *part);
 // Its process id; 0 when it does not run.
