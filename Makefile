@@ -116,8 +116,12 @@ $(BUILD)/obj/gen/books_sql.o: $(BUILD)/gen/books/books_sql.c
 $(BUILD)/examples/%: $(BUILD)/obj/docs/examples/%.o $(BUILD)/obj/gen/books_sql.o $(SHARED)
 	@mkdir -p $(@D) && echo "  link  $@" && $(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 
-# --- Tests: tests/unit/<service>_*_test.c is linked with that service's archive -------------------
-TESTED := $(SERVICES) daraja chaos
+# --- Tests: tests/unit/<service>_*_test.c is linked with that service's archive, services_*_test.c with all of them -------------------
+# Here a service is one object that shows its struct alone: all of them stand in one program, whatever each calls its nouns.
+$(BUILD)/obj/sealed/%.o: $(BUILD)/obj/services/%/main.o $(BUILD)/lib/lib%.a
+	@mkdir -p $(@D) && $(CC) -r -nostdlib $< -Wl,--whole-archive $(BUILD)/lib/lib$*.a -o $@ && objcopy --keep-global-symbol=$*_service $@
+$(BUILD)/lib/libservices.a: $(patsubst %,$(BUILD)/obj/sealed/%.o,$(filter-out ctl,$(SERVICES)))
+TESTED := $(SERVICES) daraja chaos services
 folder_of = $(if $(filter daraja,$(1)),docker/local/daraja,$(if $(filter chaos,$(1)),tests/chaos/payments,services/$(1)))
 SUPPORT := $(call objects,$(wildcard tests/support/*.c))
 $(BUILD)/lib/libsupport.a: $(SUPPORT)
@@ -144,15 +148,15 @@ $(BUILD)/lib/libfaults.so: tests/fault/faults.c tests/fault/control.h
 tests-all: $(addprefix $(BUILD)/,$(TESTS)) $(FULL_DISK) fuzz-all
 tests-races: $(patsubst %,$(BUILD)/tests/unit/%_test,$(shell sed 's/#.*//' tests/races)) $(BUILD)/bin/daraja-simulator
 
-# --- Fuzz targets: tests/fuzz/*_fuzz.c, linked with the archives of all services. The kind `fuzzer` drives them by libFuzzer;
+# --- Fuzz targets: tests/fuzz/*_fuzz.c, linked with services as the unit tests are, and with all of them. The kind `fuzzer` drives them by libFuzzer;
 # in every other kind they replay the files they are given (make test feeds them the seeds).
 FUZZ := $(patsubst %.c,%,$(wildcard tests/fuzz/*_fuzz.c))
-FUZZ_SHARED := $(call objects,$(filter-out %_fuzz.c %/replay.c,$(wildcard tests/fuzz/*.c)))
+$(BUILD)/lib/libfuzz.a: $(call objects,$(filter-out %_fuzz.c %/replay.c,$(wildcard tests/fuzz/*.c)))
 FUZZ_MAIN := $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer,$(BUILD)/obj/tests/fuzz/replay.o)
-FUZZ_OF := $(filter %.o,$(FUZZ_MAIN)) $(FUZZ_SHARED) $(patsubst %,$(BUILD)/lib/lib%.a,$(SERVICES)) $(SHARED)
+FUZZ_OF := $(filter %.o,$(FUZZ_MAIN)) $(BUILD)/lib/libfuzz.a $(BUILD)/lib/libservices.a
 define fuzz_rules
 $(BUILD)/obj/$(1).o: TEST_INCLUDES = $(call service_includes,$(1))
-$(BUILD)/$(1): $(BUILD)/obj/$(1).o $(FUZZ_OF)
+$(BUILD)/$(1): $(BUILD)/obj/$(1).o $(FUZZ_OF) $(if $(call tested_service,$(1)),$(BUILD)/lib/lib$(call tested_service,$(1)).a) $(SHARED)
 	@mkdir -p $$(@D) && echo "  link  $$@" && $$(CC) $$(LDFLAGS) $(filter -%,$(FUZZ_MAIN)) $$^ $$(LIBS) -o $$@
 endef
 $(foreach f,$(FUZZ),$(eval $(call fuzz_rules,$(f))))

@@ -9,7 +9,7 @@ const struct verb auth_verbs[] = {
     {0},
 };
 
-static const struct service auth = {
+const struct service auth_service = {
     .name = "auth",
     .summary = "Users, sessions, passwords and the keys that sign access tokens.",
     .routes = auth_routes,
@@ -30,5 +30,5 @@ static const struct service auth = {
 
 int main(int argc, char **argv)
 {
-    return service_main(&auth, argc, argv);
+    return service_main(&auth_service, argc, argv);
 }

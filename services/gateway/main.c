@@ -2,7 +2,7 @@
 #include "gateway.h"
 #include "unlock.h"
 
-static const struct service gateway = {
+const struct service gateway_service = {
     .name = "gateway",
     .summary = "The one door: routes, verifies, limits, caches and puts answers together.",
     .routes = gateway_routes,
@@ -19,5 +19,5 @@ static const struct service gateway = {
 
 int main(int argc, char **argv)
 {
-    return service_main(&gateway, argc, argv);
+    return service_main(&gateway_service, argc, argv);
 }

@@ -2,7 +2,7 @@
 // payments: packages, purchases by M-Pesa, unlocked contacts, fees, refunds, and the ledger over all.
 #include "payments.h"
 
-static const struct service payments = {
+const struct service payments_service = {
     .name = "payments",
     .summary = "Money: packages, purchases by M-Pesa, credits and what they unlock, fees, refunds, the ledger.",
     .routes = payments_routes,
@@ -23,5 +23,5 @@ static const struct service payments = {
 
 int main(int argc, char **argv)
 {
-    return service_main(&payments, argc, argv);
+    return service_main(&payments_service, argc, argv);
 }

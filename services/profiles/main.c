@@ -20,7 +20,7 @@ static void after(struct request *rq, struct response *rs)
     if (rs->status < 300 && rq->method && !text_equal(rq->method, "GET") && !text_equal(rq->method, "HEAD")) count_cache_forget(rq->app->state);
 }
 
-static const struct service profiles = {
+const struct service profiles_service = {
     .name = "profiles",
     .summary = "Profiles of families, workers and agency users, and who may see whose contact.",
     .routes = profiles_routes,
@@ -37,5 +37,5 @@ static const struct service profiles = {
 
 int main(int argc, char **argv)
 {
-    return service_main(&profiles, argc, argv);
+    return service_main(&profiles_service, argc, argv);
 }

@@ -2,8 +2,10 @@
 // A service is one struct that names its parts; service_main does the rest: verbs, settings, log,
 // migrations check, database, identity, relay, inbox, jobs, HTTP, health, metrics, graceful stop.
 //
-//   static const struct service profiles = {.name = "profiles", .routes = profiles_routes, …};
-//   int main(int argc, char **argv) { return service_main(&profiles, argc, argv); }
+//   const struct service profiles_service = {.name = "profiles", .routes = profiles_routes, …};
+//   int main(int argc, char **argv) { return service_main(&profiles_service, argc, argv); }
+//
+// How one is added: docs/new-service.md.
 //
 // Verbs of every service: serve (default), migrate, health, topics, schema (prints OpenAPI),
 // events (prints event schemas), routes (the authorization matrix), import (reads batches of

@@ -21,7 +21,7 @@ struct taken {
     _Alignas(max_align_t) unsigned char own[SETTINGS_BYTES];
 };
 
-static int service_groups(const struct fuzz_service *service, struct taken *taken, struct setting_group *ret)
+static int service_groups(const struct service *service, struct taken *taken, struct setting_group *ret)
 {
     *taken = (struct taken){0};
     ret[0] = (struct setting_group){kit_settings, &taken->kit};
@@ -79,7 +79,7 @@ static char *printed(struct arena *arena, const struct setting *row, const void 
 }
 
 // All settings printed as an environment, read again and printed again: the same.
-static void claim_stable(const struct fuzz_service *service, const struct setting_group *groups, int count, struct arena *arena)
+static void claim_stable(const struct service *service, const struct setting_group *groups, int count, struct arena *arena)
 {
     static struct taken taken;
     struct setting_group again[2];
@@ -108,9 +108,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct setting_group groups[2];
     char *environment[VARIABLES_MAX + 1], *report = NULL;
     const char *name = fuzz_line(&input);
-    const struct fuzz_service *service = fuzz_services;
-    while (service->name && strcmp(service->name, name) != 0) service++;
-    if (!service->name) service = &fuzz_services[fuzz_pick(name, 4)];
+    const struct service *const *named = fuzz_services;
+    while (*named && strcmp((*named)->name, name) != 0) named++;
+    const struct service *service = *named ? *named : fuzz_services[fuzz_pick(name, FUZZ_SERVICES)];
     const int count = service_groups(service, &taken, groups);
     environment_of(&input, environment);
     if (config_read(groups, count, environment, &report)) {

@@ -22,10 +22,10 @@ struct heard {
 static size_t heard_all(struct heard *ret)
 {
     size_t count = 0;
-    for (const struct fuzz_service *service = fuzz_services; service->name; service++) {
-        for (const struct subscription *row = service->subscriptions; row && row->topic && count < HEARD_MAX; row++)
-            ret[count++] = (struct heard){service->name, row, NULL};
-        for (const struct broadcast_subscription *row = service->broadcasts; row && row->topic && count < HEARD_MAX; row++)
+    for (const struct service *const *service = fuzz_services; *service; service++) {
+        for (const struct subscription *row = (*service)->subscriptions; row && row->topic && count < HEARD_MAX; row++)
+            ret[count++] = (struct heard){(*service)->name, row, NULL};
+        for (const struct broadcast_subscription *row = (*service)->broadcasts; row && row->topic && count < HEARD_MAX; row++)
             ret[count++] = (struct heard){"every", NULL, row};
     }
     for (const struct broadcast_subscription *row = identity_broadcasts; row->topic && count < HEARD_MAX; row++)

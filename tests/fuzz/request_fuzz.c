@@ -30,8 +30,8 @@ static struct {
 
 static void route_everywhere(const struct http_request *request)
 {
-    for (const struct fuzz_service *service = fuzz_services; service->name; service++) {
-        const struct route_match match = route_find(service->routes, request->method, request->path, request->arena);
+    for (const struct service *const *service = fuzz_services; *service; service++) {
+        const struct route_match match = route_find((*service)->routes, request->method, request->path, request->arena);
         claim(!match.route || match.path_known, "%s is known", request->path);
         for (size_t i = 0; match.route && i < COUNT_OF(match.parameters) && match.parameters[i]; i++) {
             claim_text(match.parameters[i], "a parameter");

@@ -3,18 +3,17 @@
 
 #include <string.h>
 
-// The services' own headers cannot stand together in one file, their tables can.
-extern const struct route auth_routes[], profiles_routes[], payments_routes[], gateway_routes[];
-extern const struct subscription auth_subscriptions[], profiles_subscriptions[], payments_subscriptions[];
-extern const struct broadcast_subscription auth_broadcasts[], gateway_broadcasts[];
-extern const struct setting auth_settings[], payments_settings[], gateway_settings[];
+#define X(name) extern const struct service name##_service;
+#include "services.def"
+X(gateway)
+#undef X
 
-const struct fuzz_service fuzz_services[] = {
-    {"auth", auth_routes, auth_subscriptions, auth_broadcasts, auth_settings},
-    {"profiles", profiles_routes, profiles_subscriptions, NULL, NULL},
-    {"payments", payments_routes, payments_subscriptions, NULL, payments_settings},
-    {"gateway", gateway_routes, NULL, gateway_broadcasts, gateway_settings},
-    {0},
+const struct service *const fuzz_services[] = {
+#define X(name) &name##_service,
+#include "services.def"
+    X(gateway)
+#undef X
+    NULL,
 };
 
 size_t fuzz_pick(const char *text, size_t count)
@@ -34,8 +33,8 @@ const struct route *fuzz_route(const char *line, bool (*fits)(const struct route
 {
     const struct route *found[256];
     size_t count = 0;
-    for (const struct fuzz_service *service = fuzz_services; service->name; service++)
-        for (const struct route *route = service->routes; route->method && count < COUNT_OF(found); route++) {
+    for (const struct service *const *service = fuzz_services; *service; service++)
+        for (const struct route *route = (*service)->routes; route->method && count < COUNT_OF(found); route++) {
             if (!fits(route)) continue;
             if (is_named(route, line)) return route;
             found[count++] = route;

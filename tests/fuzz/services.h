@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The tables of all services, so that a route, event or setting that is added is fuzzed as well.
+// All services, so that a route, event or setting that is added is fuzzed as well.
 #pragma once
 
 #include "service.h"
+#include "service_names.h"
 
-struct fuzz_service {
-    const char *name;
-    const struct route *routes;
-    const struct subscription *subscriptions;
-    const struct broadcast_subscription *broadcasts;
-    const struct setting *settings;
-    size_t settings_size;
-};
-extern const struct fuzz_service fuzz_services[]; // ends with {0}
+#define FUZZ_SERVICES (SERVICE_COUNT + 1) // and the gateway
+extern const struct service *const fuzz_services[]; // NULL-terminated
 
 // The route that a line such as "POST /auth/login" names, among those that fit; any other line leads to one of them as well,
 // always the same.
