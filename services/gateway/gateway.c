@@ -12,15 +12,14 @@ static void gateway_free(struct gateway *gateway);
 static void count_things(struct gateway *gateway, struct metrics *metrics);
 static void lists_changed(struct app *app, const struct event *event);
 
-#define X(symbol, name, setting, fallback, what)                                                   \
+#define UPSTREAM(symbol, name, fallback)                                                           \
+    SETTING(gateway_settings, upstream[UPSTREAM_##symbol], "DC_UPSTREAM_" #symbol, fallback,        \
+            .doc = "Replicas of " name ": http://host:port, comma-separated."),
+#define RATE(symbol, name, setting, fallback, what)                                                \
     SETTING(gateway_settings, rate[LIMIT_##symbol], setting, fallback, .min = 0, .max = 100000000,  \
             .doc = what " Per minute; 0: no limit."),
 const struct setting gateway_settings[] = {
-    SETTING(gateway_settings, upstream_auth, "DC_UPSTREAM_AUTH", NULL,
-            .doc = "Replicas of auth: http://host:port, comma-separated."),
-    SETTING(gateway_settings, upstream_profiles, "DC_UPSTREAM_PROFILES", NULL, .doc = "Replicas of profiles."),
-    SETTING(gateway_settings, upstream_agencies, "DC_UPSTREAM_AGENCIES", "", .doc = "Replicas of agencies; empty: not there yet."),
-    SETTING(gateway_settings, upstream_payments, "DC_UPSTREAM_PAYMENTS", "", .doc = "Replicas of payments; empty: not there yet."),
+    UPSTREAM_TABLE(UPSTREAM)
     SETTING(gateway_settings, upstream_connections, "DC_UPSTREAM_CONNECTIONS", "64", .min = 1, .max = 1024,
             .doc = "Connections kept to each replica, and how many requests it gets at once. Services need more threads than this."),
     SETTING(gateway_settings, upstream_connect_timeout_ms, "DC_UPSTREAM_CONNECT_TIMEOUT_MS", "500", .min = 10, .max = 60000,
@@ -41,7 +40,7 @@ const struct setting gateway_settings[] = {
             .doc = "Origins of browser apps, exact, comma-separated: https://app.example.com"),
     SETTING(gateway_settings, trusted_proxies, "DC_TRUSTED_PROXIES", "",
             .doc = "Addresses and networks whose X-Forwarded-For counts, comma-separated."),
-    LIMIT_TABLE(X)
+    LIMIT_TABLE(RATE)
     SETTING(gateway_settings, rate_entries, "DC_RATE_ENTRIES", "131072", .min = 512, .max = 16777216,
             .doc = "Callers remembered at once for the limits; 16 bytes each."),
     SETTING(gateway_settings, cache_bytes, "DC_CACHE_BYTES", "33554432", .min = 0, .max = 4294967296,
@@ -52,7 +51,8 @@ const struct setting gateway_settings[] = {
     SETTING(gateway_settings, docs_dir, "DC_DOCS_DIR", "", .doc = "Folder with the files of Swagger UI; empty: links only."),
     {0},
 };
-#undef X
+#undef UPSTREAM
+#undef RATE
 
 // Every replica drops its own cache, so it listens for itself, and only for what is new.
 const struct broadcast_subscription gateway_broadcasts[] = {
@@ -81,10 +81,7 @@ static bool gateway_fill(struct gateway *gateway, struct app *app, struct error 
 {
     const struct gateway_settings *settings = app->settings;
     const struct upstreams_config upstreams = {
-        .addresses = {[UPSTREAM_AUTH] = settings->upstream_auth,
-                      [UPSTREAM_PROFILES] = settings->upstream_profiles,
-                      [UPSTREAM_AGENCIES] = settings->upstream_agencies,
-                      [UPSTREAM_PAYMENTS] = settings->upstream_payments},
+        .addresses = settings->upstream,
         .connections = (int)settings->upstream_connections,
         .connect_timeout_ms = (int)settings->upstream_connect_timeout_ms,
         .queue_ms = (int)settings->upstream_queue_ms,

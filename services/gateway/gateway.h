@@ -16,7 +16,7 @@
 #undef X
 
 struct gateway_settings {
-    const char *upstream_auth, *upstream_profiles, *upstream_agencies, *upstream_payments;
+    const char *upstream[UPSTREAM_COUNT];
     int64_t upstream_connections, upstream_connect_timeout_ms, upstream_queue_ms, upstream_answer_limit_bytes;
     int64_t breaker_failures, breaker_open_ms;
     int64_t aggregate_timeout_ms, unlock_wait_ms;

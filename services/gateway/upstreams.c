@@ -92,7 +92,7 @@ static enum outcome outcome_of(bool answered, const struct http_answer *answer, 
 
 const char *upstream_name(enum upstream_service service)
 {
-#define X(symbol, name) name,
+#define X(symbol, name, fallback) name,
     static const char *const names[UPSTREAM_COUNT] = {UPSTREAM_TABLE(X)};
 #undef X
     return names[service];

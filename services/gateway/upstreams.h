@@ -9,13 +9,14 @@
 #include "limit.h"
 #include "metrics.h"
 
+// Name, and where its replicas are when no setting says so: NULL: one must; "": an installation may do without.
 #define UPSTREAM_TABLE(X)                                                                                    \
-    X(AUTH, "auth")                                                                                          \
-    X(PROFILES, "profiles")                                                                                  \
-    X(AGENCIES, "agencies")                                                                                  \
-    X(PAYMENTS, "payments")
+    X(AUTH, "auth", NULL)                                                                                    \
+    X(PROFILES, "profiles", NULL)                                                                            \
+    X(AGENCIES, "agencies", "")                                                                              \
+    X(PAYMENTS, "payments", "")
 
-#define X(symbol, name) UPSTREAM_##symbol,
+#define X(symbol, name, fallback) UPSTREAM_##symbol,
 enum upstream_service { UPSTREAM_TABLE(X) UPSTREAM_COUNT };
 #undef X
 const char *upstream_name(enum upstream_service service);
@@ -44,8 +45,8 @@ struct upstream_route {
 const struct upstream_route *upstream_route_find(const char *path);
 
 struct upstreams_config {
-    const char *addresses[UPSTREAM_COUNT]; // "http://host:port,http://host:port"; "": not there yet
-    int connections;                       // per replica
+    const char *const *addresses; // UPSTREAM_COUNT of them: "http://host:port,http://host:port"; "": not there yet
+    int connections;              // per replica
     int connect_timeout_ms;
     int queue_ms; // longest wait for a free place
     int workers;  // requests the gateway handles at once

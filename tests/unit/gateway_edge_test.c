@@ -133,8 +133,8 @@ static int setup(void **state)
     peer_start(&auth_peer);
     peer_start(&profiles_peer);
     settings = (struct gateway_settings){
-        .upstream_auth = auth_peer.address, .upstream_profiles = profiles_peer.address, .upstream_agencies = "",
-        .upstream_payments = "", .upstream_connections = 8, .upstream_connect_timeout_ms = 300, .upstream_queue_ms = 50,
+        .upstream = {[UPSTREAM_AUTH] = auth_peer.address, [UPSTREAM_PROFILES] = profiles_peer.address, [UPSTREAM_AGENCIES] = "", [UPSTREAM_PAYMENTS] = ""},
+        .upstream_connections = 8, .upstream_connect_timeout_ms = 300, .upstream_queue_ms = 50,
         .upstream_answer_limit_bytes = 1 << 20, .breaker_failures = 3, .breaker_open_ms = 100,
         .aggregate_timeout_ms = 400, .cors_origins = "https://app.example.com", .trusted_proxies = "10.0.0.0/8",
         .rate_entries = 1024, .cache_bytes = 8 << 20, .cache_ttl_ms = 30000, .schemas_dir = "", .docs_dir = ""};

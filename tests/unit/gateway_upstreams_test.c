@@ -93,7 +93,7 @@ static void hangup_stop(struct hangup *hangup)
 static struct upstreams *upstreams_of(const char *auth, const char *profiles, int workers)
 {
     struct error err = {0};
-    const struct upstreams_config config = {.addresses = {auth, profiles, "", ""}, .connections = 8,
+    const struct upstreams_config config = {.addresses = (const char *const[UPSTREAM_COUNT]){auth, profiles}, .connections = 8,
                                             .connect_timeout_ms = 300, .queue_ms = 50, .workers = workers,
                                             .answer_limit_bytes = 65536, .breaker_failures = 3, .breaker_open_ms = 300};
     struct upstreams *upstreams = upstreams_new(&config, &err);
@@ -264,7 +264,7 @@ static void retries_have_a_budget(void **state)
     char address[64];
     snprintf(address, sizeof address, "http://127.0.0.1:%d", hangup.port);
     struct error err = {0};
-    const struct upstreams_config config = {.addresses = {address, "", "", ""}, .connections = 8,
+    const struct upstreams_config config = {.addresses = (const char *const[UPSTREAM_COUNT]){address}, .connections = 8,
                                             .connect_timeout_ms = 300, .queue_ms = 50, .workers = 16,
                                             .answer_limit_bytes = 65536, .breaker_failures = 1000, .breaker_open_ms = 300};
     struct upstreams *upstreams = upstreams_new(&config, &err);
@@ -279,7 +279,7 @@ static void addresses_are_checked(void **state)
 {
     (void)state;
     struct error err = {0};
-    struct upstreams_config config = {.addresses = {"ftp://127.0.0.1:1", "", "", ""}, .connections = 1, .workers = 4};
+    struct upstreams_config config = {.addresses = (const char *const[UPSTREAM_COUNT]){"ftp://127.0.0.1:1"}, .connections = 1, .workers = 4};
     assert_null(upstreams_new(&config, &err));
     assert_non_null(strstr(err.cause, "auth"));
 }
