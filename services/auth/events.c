@@ -3,7 +3,6 @@
 #include "auth.h"
 #include "key.h"
 
-#define TYPE(name) "ke.domesticconnect." name ".v1"
 
 FIELDS_OUT(user_event, FIELD_OUT("user_id", FIELD_TEXT, .required = true, .doc = "User."),
            FIELD_OUT("user_type", FIELD_TEXT, .required = true, .choices = user_type_names, .doc = "Which side of the market."),
@@ -23,16 +22,16 @@ FIELDS_OUT(revocation_event, FIELD_OUT("user_id", FIELD_TEXT, .required = true, 
            FIELD_OUT("valid_after", FIELD_TEXT, .required = true, .format = FORMAT_TIME, .doc = "Access tokens issued before this no longer count."))
 
 const struct event_type *const auth_events[] = {
-    &(const struct event_type){TYPE("user.registered"), &topic_users, &user_event_fields, "Somebody registered, or was imported."},
-    &(const struct event_type){TYPE("user.updated"), &topic_users, &user_event_fields, "Names or roles changed."},
-    &(const struct event_type){TYPE("user.activated"), &topic_users, &user_event_fields, "May sign in again."},
-    &(const struct event_type){TYPE("user.deactivated"), &topic_users, &user_event_fields, "May not sign in; all access ended."},
-    &(const struct event_type){TYPE("user.erased"), &topic_users, NULL, "Everything about this person must go."},
-    &(const struct event_type){TYPE("user.contact_changed"), &topic_contacts, &contact_event_fields, "E-mail and phone number of now."},
-    &(const struct event_type){TYPE("user.contact_erased"), &topic_contacts, NULL, "The contact details must go."},
-    &(const struct event_type){TYPE("signing_key.published"), &topic_keys, &key_event_fields, "A key that signs, will sign or has signed access tokens."},
-    &(const struct event_type){TYPE("signing_key.removed"), &topic_keys, NULL, "The last token of this key has expired."},
-    &(const struct event_type){TYPE("access.revoked"), &topic_revocations, &revocation_event_fields, "Access tokens stop counting before they expire."},
+    EVENT("user.registered", users, user_event, "Somebody registered, or was imported."),
+    EVENT("user.updated", users, user_event, "Names or roles changed."),
+    EVENT("user.activated", users, user_event, "May sign in again."),
+    EVENT("user.deactivated", users, user_event, "May not sign in; all access ended."),
+    TOMBSTONE("user.erased", users, "Everything about this person must go."),
+    EVENT("user.contact_changed", contacts, contact_event, "E-mail and phone number of now."),
+    TOMBSTONE("user.contact_erased", contacts, "The contact details must go."),
+    EVENT("signing_key.published", keys, key_event, "A key that signs, will sign or has signed access tokens."),
+    TOMBSTONE("signing_key.removed", keys, "The last token of this key has expired."),
+    EVENT("access.revoked", revocations, revocation_event, "Access tokens stop counting before they expire."),
     NULL,
 };
 
@@ -49,15 +48,13 @@ struct forgotten_input {
 };
 FIELDS(forgotten_input, FIELD(forgotten_input, user_id, .required = true, .format = FORMAT_ID, .doc = "Who was forgotten."))
 
-static bool profile_created(struct app *app, struct db *db, const struct event *event, struct error *err);
-static bool payer_forgotten(struct app *app, struct db *db, const struct event *event, struct error *err);
-static bool profile_deleted(struct app *app, struct db *db, const struct event *event, struct error *err);
 static void key_changed(struct app *app, const struct event *event);
 
 const struct subscription auth_subscriptions[] = {
-    {&topic_profiles, TYPE("profile.created"), &profile_input_fields, profile_created, "The user has a profile."},
-    {&topic_profiles, NULL, NULL, profile_deleted, "The profile is gone; an erasure may be done."},
-    {&topic_payers, TYPE("payer.forgotten"), &forgotten_input_fields, payer_forgotten, "Payments holds no personal data of hers any more."},
+    {&topic_profiles, EVENT_TYPE("profile.created"), &profile_input_fields, .statement = &SQL_profile_seen, .doc = "The user has a profile."},
+    {&topic_profiles, NULL, .statement = &SQL_profile_gone, .doc = "The profile is gone; an erasure may be done."},
+    {&topic_payers, EVENT_TYPE("payer.forgotten"), &forgotten_input_fields, .statement = &SQL_payer_forgotten,
+     .doc = "Payments holds no personal data of hers any more."},
     {0},
 };
 
@@ -65,26 +62,6 @@ const struct broadcast_subscription auth_broadcasts[] = {
     {&topic_keys, false, key_changed},
     {0},
 };
-
-static bool profile_created(struct app *app, struct db *db, const struct event *event, struct error *err)
-{
-    (void)app;
-    const struct profile_input *input = event->input;
-    return db_exec(db, &SQL_profile_seen, DB_IN(DB_TEXT(input->profile_id), DB_TEXT(input->user_id)), NULL, err);
-}
-
-static bool profile_deleted(struct app *app, struct db *db, const struct event *event, struct error *err)
-{
-    (void)app;
-    return db_exec(db, &SQL_profile_gone, DB_IN(DB_TEXT(event->key)), NULL, err);
-}
-
-static bool payer_forgotten(struct app *app, struct db *db, const struct event *event, struct error *err)
-{
-    (void)app;
-    const struct forgotten_input *input = event->input;
-    return db_exec(db, &SQL_payer_forgotten, DB_IN(DB_TEXT(input->user_id)), NULL, err);
-}
 
 static void key_changed(struct app *app, const struct event *event)
 {

@@ -3,7 +3,6 @@
 #include "agency_payment.h"
 #include "api.h"
 
-#define TYPE(name) "ke.domesticconnect." name ".v1"
 #define MUST(name_, type_, doc_) FIELD_OUT(name_, type_, .required = true, .doc = doc_)
 #define MUST_TEXT(name_, doc_) MUST(name_, FIELD_TEXT, doc_)
 #define MUST_TIME(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .required = true, .format = FORMAT_TIME, .doc = doc_)
@@ -32,7 +31,6 @@ FIELDS_OUT(refund_event, MUST_TEXT("refund_id", "Refund."), MUST_TEXT("subject_k
            MUST_TIME("created_at", "Asked for."), TIME_OR_NULL("settled_at", "Settled."))
 FIELDS_OUT(forgotten_event, MUST_TEXT("user_id", "Whose personal data are gone from payments."))
 
-#define EVENT(name_, carrier_, data_, doc_) &(const struct event_type){TYPE(name_), &topic_##carrier_, &data_##_fields, doc_}
 const struct event_type *const payments_events[] = {
     EVENT("package.changed", packages, package_event, "A package is new or another now."),
     EVENT("purchase.requested", purchases, purchase_event, "An employer wants to buy; M-Pesa is asked."),
@@ -70,48 +68,16 @@ struct payer_input {
 FIELDS(payer_input, FIELD(payer_input, user_id, .required = true, .format = FORMAT_ID),
        FIELD(payer_input, phone_number, .nullable = true, .format = FORMAT_EXACT, .secret = true))
 
-static bool apply_worker(struct app *app, struct db *db, const struct event *event, struct error *err)
-{
-    (void)app;
-    const struct worker_input *input = event->input;
-    return db_exec(db, &SQL_worker_apply, DB_IN(DB_TEXT(input->worker_id), DB_TEXT(input->profile_id), DB_BOOL(input->is_active)), NULL, err);
-}
-
-static bool forget_worker(struct app *app, struct db *db, const struct event *event, struct error *err)
-{
-    (void)app;
-    return db_exec(db, &SQL_worker_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
-}
-
-static bool apply_payer(struct app *app, struct db *db, const struct event *event, struct error *err)
-{
-    (void)app;
-    const struct payer_input *input = event->input;
-    return db_exec(db, &SQL_payer_apply, DB_IN(DB_TEXT(input->user_id), DB_TEXT(input->phone_number), DB_TEXT(event->sequence ? event->sequence : "")), NULL, err);
-}
-
-static bool forget_payer(struct app *app, struct db *db, const struct event *event, struct error *err)
-{
-    (void)app;
-    return db_exec(db, &SQL_payer_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
-}
-
-static bool forget_person(struct app *app, struct db *db, const struct event *event, struct error *err)
-{
-    (void)app;
-    return db_exec(db, &SQL_person_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
-}
-
 const struct subscription payments_subscriptions[] = {
-    {&topic_workers, TYPE("worker.created"), &worker_input_fields, apply_worker, "She can be unlocked."},
-    {&topic_workers, TYPE("worker.updated"), &worker_input_fields, apply_worker, "Whether she is active follows."},
-    {&topic_workers, TYPE("worker.verified"), &worker_input_fields, apply_worker, "The same."},
-    {&topic_workers, NULL, NULL, forget_worker, "She can no longer be unlocked."},
-    {&topic_contacts, TYPE("user.contact_changed"), &payer_input_fields, apply_payer, "The phone for fees."},
-    {&topic_contacts, NULL, NULL, forget_payer, "The phone goes."},
-    {&topic_users, NULL, NULL, forget_person, "Phones go, the money stays."},
-    {&topic_fees, TYPE("membership.fee_requested"), &fee_input_fields, fee_requested, "A worker joins an agency."},
-    {&topic_fees, TYPE("hire.fee_requested"), &fee_input_fields, fee_requested, "An employer hires through an agency."},
-    {&topic_fees, TYPE("subscription.fee_requested"), &fee_input_fields, fee_requested, "An agency subscribes."},
+    {&topic_workers, EVENT_TYPE("worker.created"), &worker_input_fields, .statement = &SQL_worker_apply, .doc = "She can be unlocked."},
+    {&topic_workers, EVENT_TYPE("worker.updated"), &worker_input_fields, .statement = &SQL_worker_apply, .doc = "Whether she is active follows."},
+    {&topic_workers, EVENT_TYPE("worker.verified"), &worker_input_fields, .statement = &SQL_worker_apply, .doc = "The same."},
+    {&topic_workers, NULL, .statement = &SQL_worker_forget, .doc = "She can no longer be unlocked."},
+    {&topic_contacts, EVENT_TYPE("user.contact_changed"), &payer_input_fields, .statement = &SQL_payer_apply, .doc = "The phone for fees."},
+    {&topic_contacts, NULL, .statement = &SQL_payer_forget, .doc = "The phone goes."},
+    {&topic_users, NULL, .statement = &SQL_person_forget, .doc = "Phones go, the money stays."},
+    {&topic_fees, EVENT_TYPE("membership.fee_requested"), &fee_input_fields, fee_requested, "A worker joins an agency."},
+    {&topic_fees, EVENT_TYPE("hire.fee_requested"), &fee_input_fields, fee_requested, "An employer hires through an agency."},
+    {&topic_fees, EVENT_TYPE("subscription.fee_requested"), &fee_input_fields, fee_requested, "An agency subscribes."},
     {0},
 };

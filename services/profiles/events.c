@@ -3,7 +3,6 @@
 #include "id.h"
 #include "profiles.h"
 
-#define TYPE(name) "ke.domesticconnect." name ".v1"
 #define TEXT(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .required = true, .doc = doc_)
 #define TIMES FIELD_OUT("created_at", FIELD_TEXT, .required = true, .format = FORMAT_TIME), FIELD_OUT("updated_at", FIELD_TEXT, .required = true, .format = FORMAT_TIME)
 #define MAYBE(name_, type_) FIELD_OUT(name_, type_, .required = true, .nullable = true)
@@ -25,18 +24,18 @@ FIELDS_OUT(agency_profile_event, TEXT("agency_profile_id", "Agency profile."), T
            FIELD_OUT("is_active", FIELD_BOOLEAN, .required = true), TIMES)
 
 const struct event_type *const profiles_events[] = {
-    &(const struct event_type){TYPE("profile.created"), &topic_profiles, &profile_event_fields, "A user has a base profile."},
-    &(const struct event_type){TYPE("profile.deleted"), &topic_profiles, NULL, "The base profile is gone."},
-    &(const struct event_type){TYPE("worker.created"), &topic_workers, &worker_event_fields, "A worker shows herself."},
-    &(const struct event_type){TYPE("worker.updated"), &topic_workers, &worker_event_fields, "Something public of a worker changed."},
-    &(const struct event_type){TYPE("worker.verified"), &topic_workers, &worker_event_fields, "An admin has judged a worker."},
-    &(const struct event_type){TYPE("worker.deleted"), &topic_workers, NULL, "The worker is gone."},
-    &(const struct event_type){TYPE("employer.created"), &topic_employers, &employer_event_fields, "A family shows itself."},
-    &(const struct event_type){TYPE("employer.updated"), &topic_employers, &employer_event_fields, "Something public of a family changed."},
-    &(const struct event_type){TYPE("employer.deleted"), &topic_employers, NULL, "The family is gone."},
-    &(const struct event_type){TYPE("agency_profile.created"), &topic_agency_profiles, &agency_profile_event_fields, "An agency user told of the company."},
-    &(const struct event_type){TYPE("agency_profile.updated"), &topic_agency_profiles, &agency_profile_event_fields, "The company's details changed."},
-    &(const struct event_type){TYPE("agency_profile.deleted"), &topic_agency_profiles, NULL, "The company's details are gone."},
+    EVENT("profile.created", profiles, profile_event, "A user has a base profile."),
+    TOMBSTONE("profile.deleted", profiles, "The base profile is gone."),
+    EVENT("worker.created", workers, worker_event, "A worker shows herself."),
+    EVENT("worker.updated", workers, worker_event, "Something public of a worker changed."),
+    EVENT("worker.verified", workers, worker_event, "An admin has judged a worker."),
+    TOMBSTONE("worker.deleted", workers, "The worker is gone."),
+    EVENT("employer.created", employers, employer_event, "A family shows itself."),
+    EVENT("employer.updated", employers, employer_event, "Something public of a family changed."),
+    TOMBSTONE("employer.deleted", employers, "The family is gone."),
+    EVENT("agency_profile.created", agency_profiles, agency_profile_event, "An agency user told of the company."),
+    EVENT("agency_profile.updated", agency_profiles, agency_profile_event, "The company's details changed."),
+    TOMBSTONE("agency_profile.deleted", agency_profiles, "The company's details are gone."),
     NULL,
 };
 
@@ -95,20 +94,6 @@ static bool erase_user(struct app *app, struct db *db, const struct event *event
            db_exec(db, &SQL_grants_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
 }
 
-static bool apply_contact(struct app *app, struct db *db, const struct event *event, struct error *err)
-{
-    (void)app;
-    const struct contact_input *input = event->input;
-    return db_exec(db, &SQL_contact_apply,
-                   DB_IN(DB_TEXT(input->user_id), DB_TEXT(input->email), DB_TEXT(input->phone_number), DB_TEXT(event->sequence ? event->sequence : "")), NULL, err);
-}
-
-static bool forget_contact(struct app *app, struct db *db, const struct event *event, struct error *err)
-{
-    (void)app;
-    return db_exec(db, &SQL_contact_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
-}
-
 static bool grant_contact(struct app *app, struct db *db, const struct event *event, struct error *err)
 {
     (void)app;
@@ -117,13 +102,14 @@ static bool grant_contact(struct app *app, struct db *db, const struct event *ev
 }
 
 const struct subscription profiles_subscriptions[] = {
-    {&topic_users, TYPE("user.registered"), &user_input_fields, apply_user, "Her base profile appears."},
-    {&topic_users, TYPE("user.updated"), &user_input_fields, apply_user, "Names follow."},
-    {&topic_users, TYPE("user.activated"), &user_input_fields, apply_user, "She is listed again."},
-    {&topic_users, TYPE("user.deactivated"), &user_input_fields, apply_user, "She is in no list."},
+    {&topic_users, EVENT_TYPE("user.registered"), &user_input_fields, apply_user, "Her base profile appears."},
+    {&topic_users, EVENT_TYPE("user.updated"), &user_input_fields, apply_user, "Names follow."},
+    {&topic_users, EVENT_TYPE("user.activated"), &user_input_fields, apply_user, "She is listed again."},
+    {&topic_users, EVENT_TYPE("user.deactivated"), &user_input_fields, apply_user, "She is in no list."},
     {&topic_users, NULL, NULL, erase_user, "All of her goes."},
-    {&topic_contacts, TYPE("user.contact_changed"), &contact_input_fields, apply_contact, "Contact details for those who may see them."},
-    {&topic_contacts, NULL, NULL, forget_contact, "The contact details go."},
-    {&topic_unlocks, TYPE("contact.unlocked"), &unlock_input_fields, grant_contact, "Who has paid for whose contact."},
+    {&topic_contacts, EVENT_TYPE("user.contact_changed"), &contact_input_fields, .statement = &SQL_contact_apply,
+     .doc = "Contact details for those who may see them."},
+    {&topic_contacts, NULL, .statement = &SQL_contact_forget, .doc = "The contact details go."},
+    {&topic_unlocks, EVENT_TYPE("contact.unlocked"), &unlock_input_fields, grant_contact, "Who has paid for whose contact."},
     {0},
 };

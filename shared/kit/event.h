@@ -24,6 +24,9 @@ struct topic {
 #undef X
 extern const struct topic *const topics_all[]; // NULL-terminated
 
+// The type of an event of ours by its short name: EVENT_TYPE("user.registered").
+#define EVENT_TYPE(name_) "ke.domesticconnect." name_ ".v1"
+
 // What a service publishes.
 struct event_type {
     const char *type;            // "ke.domesticconnect.user.registered.v1"
@@ -31,6 +34,10 @@ struct event_type {
     const struct fields *data;   // NULL: a tombstone
     const char *doc;
 };
+
+// Rows of a service's list: EVENT("user.updated", users, user_event, "Names changed.") is on topic_users, with user_event_fields.
+#define EVENT(name_, carrier_, data_, doc_) &(const struct event_type){EVENT_TYPE(name_), &topic_##carrier_, &data_##_fields, doc_}
+#define TOMBSTONE(name_, carrier_, doc_) &(const struct event_type){EVENT_TYPE(name_), &topic_##carrier_, NULL, doc_}
 
 // Longest key, id and source of an event: they stand in indexes of the inbox, which hold no more than 2,700 bytes.
 #define EVENT_NAME_MAX 512
@@ -56,12 +63,17 @@ typedef bool (*event_handler)(struct app *app, struct db *db, const struct event
 
 // What a service consumes. The field table names only what this reader needs; unknown members are
 // ignored, so that a producer may add some.
+//
+//   {&topic_workers, EVENT_TYPE("worker.updated"), &worker_input_fields, .statement = &SQL_worker_apply, .doc = "Her name follows."},
+//   {&topic_workers, NULL, .statement = &SQL_worker_forget, .doc = "She is gone."},
 struct subscription {
     const struct topic *topic;
     const char *type;            // exact type; NULL: every tombstone of the topic
     const struct fields *data;
-    event_handler handler;
+    event_handler handler;       // NULL: the statement below is all there is to do
     const char *doc;
+    const struct sql *statement; // takes the key, what the table above read of the data as JSON, and the sequence ("" where there is
+                                 // none), or the first of these three
 };
 
 // Turns a message into an event (structured mode is understood too). False: it is no CloudEvent.

@@ -46,6 +46,18 @@ void arrival_read(struct app *app, const struct kafka_message *message, struct a
     else if (field_decode(fields, ret->event.data, FIELD_TOLERANT, input, arena, &ret->decode_error)) ret->event.input = input;
 }
 
+bool arrival_apply(struct app *app, struct db *db, const struct arrival *arrival, struct error *err)
+{
+    const struct subscription *row = arrival->subscription;
+    const struct event *event = &arrival->event;
+    if (row->handler) return row->handler(app, db, event, err);
+    const char *data = event->input ? field_encode(row->data, event->input, db->arena) : NULL;
+    if (event->input && !data) return error_set(err, &problem_unavailable, NULL);
+    const struct db_value values[] = {DB_TEXT(event->key), DB_TEXT(data), DB_TEXT(event->sequence ? event->sequence : "")};
+    if (row->statement->parameters > (int)COUNT_OF(values)) return error_set(err, &problem_internal, NULL);
+    return db_exec(db, row->statement, (struct db_values){values, row->statement->parameters}, NULL, err);
+}
+
 bool failure_passes(const struct error *err)
 {
     return err->retry || err->problem == &problem_unavailable || err->problem == &problem_timeout;
@@ -95,7 +107,7 @@ static bool apply_new(struct app *app, struct db *db, struct arrival *const *wan
             continue; // applied before
         next++;
         db->traceparent = wanted[i]->event.traceparent;
-        if (!wanted[i]->subscription->handler(app, db, &wanted[i]->event, err)) {
+        if (!arrival_apply(app, db, wanted[i], err)) {
             *ret_failed = wanted[i];
             return false;
         }

@@ -4,7 +4,8 @@
 #include <string.h>
 
 static const struct sql effect_add = {"effect_add", "INSERT INTO effects (key, note) VALUES ($1, $2)", 2};
-static const struct sql *const statements[] = {&effect_add, NULL};
+static const struct sql effect_keep = {"effect_keep", "INSERT INTO effects (key, note) SELECT $1, ($2::jsonb ->> 'note') || '@' || $3", 3};
+static const struct sql *const statements[] = {&effect_add, &effect_keep, NULL};
 static const struct migration migrations[] = {
     {"0001_effects", "CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL, note text NOT NULL)"},
     {0},
@@ -33,6 +34,7 @@ static bool apply(struct app *app, struct db *db, const struct event *event, str
 
 static const struct subscription subscriptions[] = {
     {&effects_topic, EFFECT_TYPE, &effect_fields, apply, "Has an effect."},
+    {&effects_topic, EFFECT_KEPT_TYPE, &effect_fields, .statement = &effect_keep, .doc = "Keeps it."},
     {&effects_topic, NULL, NULL, apply, "Clears it."},
     {0},
 };

@@ -5,7 +5,8 @@
 
 #include "kit_app.h"
 
-#define EFFECT_TYPE "ke.domesticconnect.effect.wanted.v1"
+#define EFFECT_TYPE EVENT_TYPE("effect.wanted")
+#define EFFECT_KEPT_TYPE EVENT_TYPE("effect.kept")  // applied by a statement alone, as "note@sequence"
 
 // The topic of effects_service; name it (broker_topic) before anything is read.
 extern struct topic effects_topic;

@@ -19,7 +19,7 @@
 
 // --- The service ---------------------------------------------------------------------------------
 
-#define EVENT_TYPE "ke.domesticconnect.tally.counted.v1"
+#define COUNTED_TYPE EVENT_TYPE("tally.counted")
 
 static char own_name[40], own_topic[40]; // as the environment has them
 static const struct topic topic = {.name = own_topic, .partitions = PARTITIONS, .retention_ms = -1, .doc = "Numbers."};
@@ -36,7 +36,7 @@ static const struct migration migrations[] = {
 static const struct sql count_next = {
     "count_next",
     "WITH counted AS (INSERT INTO counters AS c VALUES ($1, 1) ON CONFLICT (key) DO UPDATE SET number = c.number + 1 RETURNING number) "
-    "INSERT INTO outbox (topic, type, key, data) SELECT $2, '" EVENT_TYPE "', $1, json_build_object('number', number) FROM counted RETURNING data", 2};
+    "INSERT INTO outbox (topic, type, key, data) SELECT $2, '" COUNTED_TYPE "', $1, json_build_object('number', number) FROM counted RETURNING data", 2};
 static const struct sql count_read = {"count_read", "SELECT json_build_object('number', coalesce((SELECT number FROM counters WHERE key = $1), 0))", 1};
 static const struct sql take_time = {"take_time", "SELECT pg_sleep(seconds) FROM slow WHERE key = $1", 1};
 static const struct sql effect_add = {
@@ -81,8 +81,8 @@ static const struct route routes[] = {
     {"GET", "/tally/{key}", ACCESS_ANYONE, "How far it has counted", .handler = read_count},
     {0},
 };
-static const struct subscription subscriptions[] = {{&topic, EVENT_TYPE, &counted_fields, apply, "Leaves an effect."}, {0}};
-static const struct event_type counted_event = {EVENT_TYPE, &topic, &counted_fields, "A number."};
+static const struct subscription subscriptions[] = {{&topic, COUNTED_TYPE, &counted_fields, apply, "Leaves an effect."}, {0}};
+static const struct event_type counted_event = {COUNTED_TYPE, &topic, &counted_fields, "A number."};
 static const struct event_type *const events[] = {&counted_event, NULL};
 static const struct service service = {.name = own_name, .routes = routes, .migrations = migrations, .statements = statements,
                                        .subscriptions = subscriptions, .events = events};

@@ -433,6 +433,34 @@ static void first_of_two_headers_is_parked(void **state)
     assert_string_equal(test_database_run(&kit->database, "SELECT headers ->> 'ce_id' FROM parked_events"), "1");
 }
 
+static struct kafka_message kept_event_of(const char *id, const char *data, const char *sequence)
+{
+    struct kafka_message message = event_of(id, "a", data);
+    message.headers[3].value = EFFECT_KEPT_TYPE;
+    if (sequence) message.headers[message.header_count++] = (struct kafka_header){"ce_sequence", sequence};
+    return message;
+}
+
+static void statement_gets_key_data_and_sequence(void **state)
+{
+    (void)state;
+    expect_applied(kept_event_of("1", "{\"note\":\"it's \\\"so\\\"\",\"more\":1}", "07"));
+    expect_applied(kept_event_of("1", NOTE("again"), "08")); // the same event
+    expect_applied(kept_event_of("2", NOTE("y"), NULL));
+    assert_string_equal(effects_seen(&kit_app), "a:it's \"so\"@07 a:y@");
+    assert_false(apply(kept_event_of("3", "{}", "09")));
+    kit_assert_problem(kit, &problem_invalid_fields);
+}
+
+static void statement_is_run_for_what_is_redriven(void **state)
+{
+    (void)state;
+    park_first(kept_event_of("1", NOTE("x"), "07"));
+    ask_for_redrive("a");
+    redrive();
+    assert_string_equal(effects_seen(&kit_app), "a:x@07");
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -450,6 +478,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(event_is_applied_once_although_it_comes_twice),
+        TEST(statement_gets_key_data_and_sequence),
+        TEST(statement_is_run_for_what_is_redriven),
         TEST(same_id_of_another_source_is_another_event),
         TEST(event_that_stands_twice_in_a_batch_is_applied_once),
         TEST(what_nobody_subscribed_to_is_passed_over),

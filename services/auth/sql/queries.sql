@@ -450,12 +450,13 @@ UPDATE erasure_steps AS s SET state = 'done', completed_at = now()
   FROM erasures AS e WHERE e.id = s.erasure_id AND e.user_id = $1 AND s.service = 'payments' AND s.state = 'pending';
 
 -- name: profile_seen
+-- $1 profile, $2 whose.
 WITH seen AS (
-    INSERT INTO user_profiles (profile_id, user_id) VALUES ($1, $2)
+    INSERT INTO user_profiles (profile_id, user_id) VALUES ($1, $2::jsonb ->> 'user_id')
     ON CONFLICT (profile_id) DO UPDATE SET user_id = excluded.user_id
 )
 UPDATE erasure_steps AS s SET state = 'pending', completed_at = NULL
-  FROM erasures AS e WHERE e.id = s.erasure_id AND e.user_id = $2 AND s.service = 'profiles';
+  FROM erasures AS e WHERE e.id = s.erasure_id AND e.user_id = $2::jsonb ->> 'user_id' AND s.service = 'profiles';
 
 -- name: profile_gone
 WITH gone AS (

@@ -558,17 +558,18 @@ SELECT count(*), coalesce(floor(extract(epoch FROM now() - min(created_at))), 0)
 -- All that is open is asked about now.
 UPDATE pushes SET act_at = now() WHERE state IN ('pushed', 'unknown') AND checkout_request_id IS NOT NULL;
 
--- what others tell
+-- what others tell: $1 the key, $2 the data, $3 the sequence (see struct subscription)
 
 -- name: worker_apply
-INSERT INTO workers (worker_id, profile_id, is_active) VALUES ($1, $2, $3)
+INSERT INTO workers (worker_id, profile_id, is_active)
+SELECT $1, r.profile_id, r.is_active FROM jsonb_populate_record(NULL::workers, $2::jsonb) AS r
 ON CONFLICT (worker_id) DO UPDATE SET profile_id = excluded.profile_id, is_active = excluded.is_active;
 
 -- name: worker_forget
 DELETE FROM workers WHERE worker_id = $1;
 
 -- name: payer_apply
-INSERT INTO payers AS p (user_id, phone_number, user_sequence) VALUES ($1, $2, $3)
+INSERT INTO payers AS p (user_id, phone_number, user_sequence) SELECT $1, $2::jsonb ->> 'phone_number', $3
 ON CONFLICT (user_id) DO UPDATE SET phone_number = excluded.phone_number, user_sequence = excluded.user_sequence
  WHERE p.user_sequence < excluded.user_sequence;
 

@@ -412,7 +412,9 @@ SELECT NOT is_new AND (b.first_name, b.last_name, b.is_active) IS DISTINCT FROM 
 INSERT INTO erased_users (user_id) VALUES ($1) ON CONFLICT DO NOTHING;
 
 -- name: contact_apply
-INSERT INTO contacts (user_id, email, phone_number, user_sequence) VALUES ($1, $2, $3, $4)
+-- $1 user, $2 what auth tells of her, $3 the sequence (see struct subscription).
+INSERT INTO contacts (user_id, email, phone_number, user_sequence)
+SELECT $1, r.email, r.phone_number, $3 FROM jsonb_populate_record(NULL::contacts, $2::jsonb) AS r
 ON CONFLICT (user_id) DO UPDATE
    SET email = excluded.email, phone_number = excluded.phone_number, user_sequence = excluded.user_sequence
  WHERE contacts.user_sequence < excluded.user_sequence;
