@@ -157,10 +157,6 @@ bool keys_job(struct app *app, struct db *db, struct error *err)
 
 bool keys_public(struct request *rq, struct response *rs, struct error *err)
 {
-    const char *json = NULL;
-    size_t length = 0;
-    if (!db_text(&rq->db, &SQL_keys_public, DB_NOTHING, &json, &length, err)) return false;
-    response_json_length(rs, json, length);
     response_header(rs, "Cache-Control", "public, max-age=300");
-    return true;
+    return response_row(rq, rs, &SQL_keys_public, DB_NOTHING, &problem_not_found, err);
 }

@@ -141,12 +141,7 @@ bool session_check(struct request *rq, struct response *rs, struct error *err)
 
 bool sessions_list(struct request *rq, struct response *rs, struct error *err)
 {
-    const char *json = NULL;
-    size_t length = 0;
-    if (!db_text(&rq->db, &SQL_sessions_list, DB_IN(DB_TEXT(rq->caller.user_id), DB_TEXT(rq->caller.session_id)), &json, &length, err))
-        return false;
-    response_json_length(rs, json, length);
-    return true;
+    return response_row(rq, rs, &SQL_sessions_list, DB_IN(DB_TEXT(rq->caller.user_id), DB_TEXT(rq->caller.session_id)), &problem_not_found, err);
 }
 
 bool session_delete(struct request *rq, struct response *rs, struct error *err)

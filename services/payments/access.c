@@ -47,8 +47,5 @@ bool access_list(struct request *rq, struct response *rs, struct error *err)
 
 bool credits_read(struct request *rq, struct response *rs, struct error *err)
 {
-    const char *json = NULL;
-    if (!db_text(&rq->db, &SQL_credits_read, DB_IN(DB_TEXT(rq->caller.user_id)), &json, NULL, err)) return false;
-    response_json(rs, json);
-    return true;
+    return response_row(rq, rs, &SQL_credits_read, DB_IN(DB_TEXT(rq->caller.user_id)), &problem_not_found, err);
 }

@@ -4,26 +4,16 @@
 #include "api.h"
 #include "id.h"
 
-static bool answer(struct response *rs, const char *json, struct error *err)
-{
-    if (!json) return error_set(err, &problem_no_package, NULL);
-    response_json(rs, json);
-    return true;
-}
-
 bool package_list(struct request *rq, struct response *rs, struct error *err)
 {
     const struct packages_query *query = rq->query;
     const bool given = field_given(&packages_query_fields, query, "is_active");
-    const char *json = NULL;
-    return db_text(&rq->db, &SQL_package_list, DB_IN(given ? DB_BOOL(query->is_active) : DB_BOOL(true)), &json, NULL, err) &&
-           answer(rs, json, err);
+    return response_row(rq, rs, &SQL_package_list, DB_IN(given ? DB_BOOL(query->is_active) : DB_BOOL(true)), &problem_no_package, err);
 }
 
 bool package_read(struct request *rq, struct response *rs, struct error *err)
 {
-    const char *json = NULL;
-    return db_text(&rq->db, &SQL_package_read, DB_IN(DB_TEXT(rq->parameters[0])), &json, NULL, err) && answer(rs, json, err);
+    return response_row(rq, rs, &SQL_package_read, DB_IN(DB_TEXT(rq->parameters[0])), &problem_no_package, err);
 }
 
 // M-Pesa takes no single payment above its limit, so nothing above it is put on sale.
@@ -36,20 +26,17 @@ static bool is_payable(struct request *rq, const struct package_input *input, st
 bool package_create(struct request *rq, struct response *rs, struct error *err)
 {
     char id[UUID_SIZE];
-    const char *json = NULL;
     id_new(rq->now_ms, id);
     return is_payable(rq, rq->input, err) &&
-           db_text(&rq->db, &SQL_package_insert,
-                   DB_IN(DB_TEXT(id), DB_TEXT(field_encode(&package_input_fields, rq->input, rq->arena)), DB_TEXT(rq->caller.user_id)), &json, NULL, err) &&
-           answer(rs, json, err);
+           response_row(rq, rs, &SQL_package_insert,
+                        DB_IN(DB_TEXT(id), DB_TEXT(field_encode(&package_input_fields, rq->input, rq->arena)), DB_TEXT(rq->caller.user_id)),
+                        &problem_no_package, err);
 }
 
 bool package_update(struct request *rq, struct response *rs, struct error *err)
 {
-    const char *json = NULL;
     return is_payable(rq, rq->input, err) &&
-           db_text(&rq->db, &SQL_package_update,
-                   DB_IN(DB_TEXT(rq->parameters[0]), DB_TEXT(field_encode(&package_input_fields, rq->input, rq->arena)), DB_TEXT(rq->caller.user_id)),
-                   &json, NULL, err) &&
-           answer(rs, json, err);
+           response_row(rq, rs, &SQL_package_update,
+                        DB_IN(DB_TEXT(rq->parameters[0]), DB_TEXT(field_encode(&package_input_fields, rq->input, rq->arena)), DB_TEXT(rq->caller.user_id)),
+                        &problem_no_package, err);
 }

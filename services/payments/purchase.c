@@ -65,10 +65,6 @@ bool purchase_list(struct request *rq, struct response *rs, struct error *err)
 
 bool purchase_read(struct request *rq, struct response *rs, struct error *err)
 {
-    const char *json = NULL;
-    if (!db_text(&rq->db, &SQL_purchase_read, DB_IN(DB_TEXT(rq->parameters[0]), DB_TEXT(rq->caller.user_id), DB_BOOL(rq->caller.is_admin)), &json, NULL, err))
-        return false;
-    if (!json) return error_set(err, &problem_no_purchase, NULL);
-    response_json(rs, json);
-    return true;
+    return response_row(rq, rs, &SQL_purchase_read, DB_IN(DB_TEXT(rq->parameters[0]), DB_TEXT(rq->caller.user_id), DB_BOOL(rq->caller.is_admin)),
+                        &problem_no_purchase, err);
 }

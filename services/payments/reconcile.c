@@ -11,10 +11,7 @@
 
 bool reconciliation_read(struct request *rq, struct response *rs, struct error *err)
 {
-    const char *json = NULL;
-    if (!db_text(&rq->db, &SQL_reconcile, DB_IN(DB_INT(OVERDUE_S)), &json, NULL, err)) return false;
-    response_json(rs, json);
-    return true;
+    return response_row(rq, rs, &SQL_reconcile, DB_IN(DB_INT(OVERDUE_S)), &problem_not_found, err);
 }
 
 bool payment_list(struct request *rq, struct response *rs, struct error *err)

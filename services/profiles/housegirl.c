@@ -73,23 +73,15 @@ bool housegirl_read(struct request *rq, struct response *rs, struct error *err)
 {
     const char *prefer = http_request_header(rq->http, "Prefer");
     if (rq->caller.signed_in) return (!prefer || strncmp(prefer, "wait=", 5) != 0 || grant_awaited(rq, err)) && part_read(rq, rs, err);
-    const char *card = NULL;
-    size_t length = 0;
-    if (!db_text(&rq->db, &SQL_worker_card, DB_IN(DB_TEXT(rq->parameters[0])), &card, &length, err)) return false;
-    if (!card) return error_set(err, &problem_no_part, NULL);
-    response_json_length(rs, card, length);
-    return true;
+    return response_row(rq, rs, &SQL_worker_card, DB_IN(DB_TEXT(rq->parameters[0])), &problem_no_part, err);
 }
 
 bool housegirl_verify(struct request *rq, struct response *rs, struct error *err)
 {
     const struct verify_input *input = rq->input;
-    const char *user_id = NULL, *json = NULL;
-    if (!part_lock(rq, "housegirl", rq->parameters[0], &user_id, err)) return false;
-    if (!db_text(&rq->db, &SQL_worker_verify,
-                 DB_IN(DB_TEXT(rq->parameters[0]), DB_TEXT(input->status), DB_TEXT(input->reason), DB_TEXT(rq->caller.user_id)), &json, NULL, err))
-        return false;
-    if (!json) return error_set(err, &problem_no_part, NULL);
-    response_json(rs, json);
-    return true;
+    const char *user_id = NULL;
+    return part_lock(rq, "housegirl", rq->parameters[0], &user_id, err) &&
+           response_row(rq, rs, &SQL_worker_verify,
+                        DB_IN(DB_TEXT(rq->parameters[0]), DB_TEXT(input->status), DB_TEXT(input->reason), DB_TEXT(rq->caller.user_id)),
+                        &problem_no_part, err);
 }

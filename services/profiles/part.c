@@ -119,10 +119,8 @@ bool part_list(struct request *rq, struct response *rs, struct error *err)
 
 bool part_read(struct request *rq, struct response *rs, struct error *err)
 {
-    const char *json = NULL;
-    return db_text(&rq->db, part_of_path(rq->route->path)->read,
-                   DB_IN(DB_TEXT(rq->parameters[0]), DB_TEXT(rq->caller.user_id), DB_BOOL(rq->caller.is_admin)), &json, NULL, err) &&
-           answer(rs, json, err);
+    return response_row(rq, rs, part_of_path(rq->route->path)->read,
+                        DB_IN(DB_TEXT(rq->parameters[0]), DB_TEXT(rq->caller.user_id), DB_BOOL(rq->caller.is_admin)), &problem_no_part, err);
 }
 
 bool part_create(struct request *rq, struct response *rs, struct error *err)

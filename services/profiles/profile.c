@@ -45,12 +45,7 @@ static bool refuse_within(struct request *rq, const struct part *part, struct er
 
 static bool answer_profile(struct request *rq, struct response *rs, const char *profile_id, struct error *err)
 {
-    const char *json = NULL;
-    if (!db_text(&rq->db, &SQL_profile_read, DB_IN(DB_TEXT(profile_id), DB_TEXT(rq->caller.user_id), DB_BOOL(rq->caller.is_admin)), &json, NULL, err))
-        return false;
-    if (!json) return error_set(err, &problem_no_part, NULL);
-    response_json(rs, json);
-    return true;
+    return response_row(rq, rs, &SQL_profile_read, DB_IN(DB_TEXT(profile_id), DB_TEXT(rq->caller.user_id), DB_BOOL(rq->caller.is_admin)), &problem_no_part, err);
 }
 
 bool profile_list(struct request *rq, struct response *rs, struct error *err)

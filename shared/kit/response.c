@@ -37,6 +37,16 @@ void response_json_length(struct response *rs, const char *json, size_t length)
     rs->length = json ? length : 0;
 }
 
+bool response_row(struct request *rq, struct response *rs, const struct sql *sql, struct db_values in, const struct problem *none, struct error *err)
+{
+    const char *json = NULL;
+    size_t length = 0;
+    if (!db_text(&rq->db, sql, in, &json, &length, err)) return false;
+    if (!json) return error_set(err, none, NULL);
+    response_json_length(rs, json, length);
+    return true;
+}
+
 bool response_message(struct request *rq, struct response *rs, const char *message)
 {
     struct text_buffer out = text_buffer(rq->arena);

@@ -84,6 +84,9 @@ void response_header(struct response *rs, const char *name, const char *value);
 // Sets the body; json may be NULL after a failed arena (the kit then answers 503).
 void response_json(struct response *rs, const char *json);
 void response_json_length(struct response *rs, const char *json, size_t length);
+// Answers with what a statement says: the JSON in its first cell. Where there is no row: with problem `none`.
+MUST_USE bool response_row(struct request *rq, struct response *rs, const struct sql *sql, struct db_values in, const struct problem *none,
+                           struct error *err);
 // {"message": …}
 bool response_message(struct request *rq, struct response *rs, const char *message);
 

@@ -61,11 +61,7 @@ static bool list(struct request *rq, struct response *rs, struct error *err)
 
 static bool read_note(struct request *rq, struct response *rs, struct error *err)
 {
-    const char *json = NULL;
-    if (!db_text(&rq->db, &note_read, DB_IN(DB_TEXT(rq->parameters[0])), &json, NULL, err)) return false;
-    if (!json) return error_set(err, &problem_not_found, "There is no such note.");
-    response_json(rs, json);
-    return true;
+    return response_row(rq, rs, &note_read, DB_IN(DB_TEXT(rq->parameters[0])), &problem_not_found, err);
 }
 
 static bool add_note(struct request *rq, struct response *rs, struct error *err)

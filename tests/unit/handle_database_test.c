@@ -60,6 +60,16 @@ static void test_route_with_transactions_of_its_own(void **state)
     notes_expect(404, NULL);
 }
 
+static void test_row_is_the_answer(void **state)
+{
+    (void)state;
+    CALL("GET", "/notes/n1");
+    notes_expect(200, NULL);
+    assert_string_equal(notes.answer.body, notes_sql("SELECT json_build_object('id', id, 'title', title) FROM notes WHERE id = 'n1'"));
+    CALL("GET", "/notes/nobody");
+    notes_expect(404, problem_not_found.advice);
+}
+
 static void test_idempotency(void **state)
 {
     (void)state;
@@ -177,6 +187,7 @@ int main(void)
         TEST(test_refused_write_is_rolled_back),
         TEST(test_retry),
         TEST(test_route_with_transactions_of_its_own),
+        TEST(test_row_is_the_answer),
         TEST(test_idempotency),
         TEST(test_etag),
         TEST(test_if_match),
