@@ -72,12 +72,29 @@ static const char *filters_text(struct request *rq, const struct db_values *filt
     return text_take(&out);
 }
 
+// Rows as a JSON array. One more than a page holds has been asked for: it only tells that there are more.
+static const char *rows_json(struct arena *arena, const struct db_rows *rows, int64_t size, const char **ret_next_key)
+{
+    struct text_buffer out = text_buffer(arena);
+    const bool more = rows->count > size;
+    const int count = more ? (int)size : rows->count;
+    text_add(&out, "[");
+    for (int i = 0; i < count; i++) {
+        if (i) text_add(&out, ",");
+        text_add(&out, db_rows_text(rows, i, 0));
+    }
+    text_add(&out, "]");
+    *ret_next_key = more ? db_rows_text(rows, count - 1, 1) : NULL;
+    return text_take(&out);
+}
+
 bool page_answer(struct request *rq, struct response *rs, int64_t page_number, int64_t per_page, const char *cursor,
                  const struct page_list *list, struct error *err)
 {
     struct page page;
     struct db_value values[PAGE_FILTERS_MAX + 3];
-    const char *rows = NULL, *next_key = NULL, *filters = filters_text(rq, &list->filters);
+    struct db_rows rows;
+    const char *next_key, *filters = filters_text(rq, &list->filters);
     int64_t total = -1;
     int count = 0;
     if (!filters) return error_set(err, &problem_unavailable, NULL);
@@ -85,13 +102,14 @@ bool page_answer(struct request *rq, struct response *rs, int64_t page_number, i
     for (; count < list->filters.count && count < PAGE_FILTERS_MAX; count++) values[count] = list->filters.items[count];
     values[count] = DB_TEXT(page.after ? page.after : list->before_first);
     values[count + 1] = DB_INT(page.offset);
-    values[count + 2] = DB_INT(page.size);
-    if (db_row(&rq->db, list->list, (struct db_values){values, count + 3}, DB_OUT(DB_GET_TEXT(&rows), DB_GET_TEXT(&next_key)), err) == DB_FAILED)
-        return false;
+    values[count + 2] = DB_INT(page.size + 1);
+    if (!db_rows(&rq->db, list->list, (struct db_values){values, count + 3}, &rows, err)) return false;
+    const char *json = rows_json(rq->arena, &rows, page.size, &next_key);
+    if (!json) return error_set(err, &problem_unavailable, NULL);
     values[count] = DB_INT(list->count_cap + 1);
     if (!page.after && db_row(&rq->db, list->count, (struct db_values){values, count + 1}, DB_OUT(DB_GET_INT(&total)), err) == DB_FAILED) return false;
     const bool more = total > list->count_cap;
-    return page_write(rq, rs, list->member, rows, &page, more ? list->count_cap : total, more, next_key, filters, err);
+    return page_write(rq, rs, list->member, json, &page, more ? list->count_cap : total, more, next_key, filters, err);
 }
 
 // A cursor is base64url(key) "." signature; only ours for the same filters is taken.

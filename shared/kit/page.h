@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Pages and cursors of lists. A handler asks for one row more than a page holds; its SQL returns a
-// JSON object {"items":[…],"total":n,"total_is_estimate":bool,"next":"key"|null} and the kit turns
-// it into the contract's answer without touching the rows.
+// Pages and cursors of lists: a handler names two statements and their filters, page_answer does the rest. Lists that need more
+// than that read and write their page themselves.
 #pragma once
 
 #include "route.h"
@@ -30,8 +29,9 @@ MUST_USE bool page_read(struct request *rq, int64_t page, int64_t per_page, cons
                         struct page *ret, struct error *err);
 
 // A whole list in one call: its two statements take the filters as their first parameters. `list` takes three more (the sort
-// key to go on after or null, rows to skip, rows of a page) and answers the rows as a JSON array and the sort key of the last
-// row where more follow; `count` takes one more (where to stop) and answers how many there are.
+// key to go on after or null, rows to skip, rows to answer) and answers rows in their order, each as JSON and its sort key; the
+// JSON is best built around a subquery that has chosen the rows, so that none is built for those skipped. `count` takes one more
+// (where to stop) and answers how many there are.
 struct page_list {
     const char *member;              // "purchases"
     const struct sql *list, *count;

@@ -21,11 +21,14 @@ struct notes notes;
 
 #define STATEMENT(name_, parameters_, text_) static const struct sql name_ = {#name_, text_, parameters_}
 STATEMENT(note_read, 1, "SELECT json_build_object('id', id, 'title', title) FROM notes WHERE id = $1");
+STATEMENT(title_list, 4, "SELECT to_json(title), id FROM (SELECT * FROM notes WHERE ($1::text IS NULL OR title = $1) AND ($2::text IS NULL OR id > $2) "
+                         "ORDER BY id OFFSET $3 LIMIT $4) AS page");
+STATEMENT(title_count, 2, "SELECT count(*) FROM (SELECT FROM notes WHERE ($1::text IS NULL OR title = $1) LIMIT $2) AS capped");
 STATEMENT(note_write, 2, "UPDATE notes SET title = $2 WHERE id = $1");
 STATEMENT(note_add, 2, "INSERT INTO notes (id, title) VALUES ($1, $2)");
 STATEMENT(note_drop, 1, "DELETE FROM notes WHERE id = $1");
 STATEMENT(event_add, 1, "INSERT INTO outbox (topic, type, key, data) VALUES ('t', 't', $1, '{}')");
-static const struct sql *const statements[] = {&note_read, &note_write, &note_add,
+static const struct sql *const statements[] = {&note_read, &title_list, &title_count, &note_write, &note_add,
                                                &note_drop, &event_add,  NULL};
 
 // --- A small service ------------------------------------------------------------------------------
@@ -57,6 +60,13 @@ static bool list(struct request *rq, struct response *rs, struct error *err)
     struct page page;
     return page_read(rq, query->page, query->per_page, query->cursor, "list", &page, err) &&
            page_write(rq, rs, "notes", "[]", &page, 0, false, NULL, "list", err);
+}
+
+static bool list_titles(struct request *rq, struct response *rs, struct error *err)
+{
+    const struct list_query *query = rq->query;
+    const struct page_list titles = {.member = "titles", .list = &title_list, .count = &title_count, .filters = DB_IN(DB_TEXT(query->q)), .count_cap = 4};
+    return page_answer(rq, rs, query->page, query->per_page, query->cursor, &titles, err);
 }
 
 static bool read_note(struct request *rq, struct response *rs, struct error *err)
@@ -161,6 +171,7 @@ static const struct route routes[] = {
     {"GET", "/admin", ACCESS_ADMIN, "Admin", .handler = echo},
     {"GET", "/private", ACCESS_ANYONE, "Private", .handler = echo, .private_answer = true},
     {"GET", "/notes/", ACCESS_ANYONE, "List", .query = &list_query_fields, .handler = list},
+    {"GET", "/titles", ACCESS_ANYONE, "List titles", .query = &list_query_fields, .handler = list_titles},
     {"GET", "/notes/{id}", ACCESS_ANYONE, "Read", .handler = read_note},
     {"POST", "/notes/", ACCESS_ANYONE, "Add", .body = &note_input_fields, .status = 201, .handler = add_note,
      .idempotent = true},

@@ -278,18 +278,15 @@ static void a_page_of_users_goes_on_where_the_last_one_ended(void **state)
     add_user("b", "b@example.com");
     add_user("c", "c@example.com");
     struct db db = session();
-    const char *rows = NULL, *next = NULL, *last = NULL;
+    struct db_rows rows;
     const struct db_value none = DB_TEXT(NULL);
-    assert_int_equal(db_row(&db, &SQL_users_list, DB_IN(none, none, none, none, DB_INT(0), DB_INT(2)), DB_OUT(DB_GET_TEXT(&rows), DB_GET_TEXT(&next)), &err),
-                     DB_FOUND);
-    assert_non_null(strstr(rows, "\"c@example.com\""));
-    assert_null(strstr(rows, "\"a@example.com\""));
-    assert_non_null(next);
-    assert_int_equal(db_row(&db, &SQL_users_list, DB_IN(none, none, none, DB_TEXT(next), DB_INT(0), DB_INT(2)),
-                            DB_OUT(DB_GET_TEXT(&rows), DB_GET_TEXT(&last)), &err), DB_FOUND);
-    assert_non_null(strstr(rows, "\"a@example.com\""));
-    assert_null(strstr(rows, "\"b@example.com\""));
-    assert_null(last);
+    fine(db_rows(&db, &SQL_users_list, DB_IN(none, none, none, none, DB_INT(0), DB_INT(2)), &rows, &err));
+    assert_int_equal(rows.count, 2);
+    assert_non_null(strstr(db_rows_text(&rows, 0, 0), "\"c@example.com\""));
+    assert_non_null(strstr(db_rows_text(&rows, 1, 0), "\"b@example.com\""));
+    fine(db_rows(&db, &SQL_users_list, DB_IN(none, none, none, DB_TEXT(db_rows_text(&rows, 1, 1)), DB_INT(0), DB_INT(2)), &rows, &err));
+    assert_int_equal(rows.count, 1);
+    assert_non_null(strstr(db_rows_text(&rows, 0, 0), "\"a@example.com\""));
     db_end(&db);
 }
 

@@ -101,6 +101,41 @@ static void test_idempotency(void **state)
     assert_int_equal(notes.runs, 4);
 }
 
+// --- Lists ---------------------------------------------------------------------------------------------
+static void expect_titles(const char *titles, const char *total)
+{
+    const char *json = arena_printf(notes.arena, "{\"titles\":%s,", titles);
+    notes_expect(200, total);
+    if (strncmp(notes.answer.body, json, strlen(json)) != 0) fail_msg("%s instead of %s", notes.answer.body, titles);
+}
+
+static const char *next_cursor(void)
+{
+    struct error err = {0};
+    CLEANUP(json_release) json_t *body = json_parse(notes.answer.body, notes.answer.body_length, &err);
+    const char *cursor = json_member_text(json_object_get(body, "pagination"), "next_cursor");
+    return cursor ? arena_strdup(notes.arena, cursor) : NULL;
+}
+
+static void test_list_is_walked(void **state)
+{
+    (void)state;
+    notes_sql("INSERT INTO notes VALUES ('n2', 'b'), ('n3', '\"c\"'), ('n4', 'b'), ('n5', 'e')");
+    CALL("GET", "/titles", "per_page=2");
+    expect_titles("[\"first\",\"b\"]", "\"total\":4,\"pages\":2,\"total_is_estimate\":true"); // counted no further than 4
+    CALL("GET", "/titles", arena_printf(notes.arena, "per_page=2&cursor=%s", next_cursor()));
+    expect_titles("[\"\\\"c\\\"\",\"b\"]", "\"total\":null");
+    CALL("GET", "/titles", arena_printf(notes.arena, "per_page=2&cursor=%s", next_cursor()));
+    expect_titles("[\"e\"]", "\"has_next\":false");
+    assert_null(next_cursor());
+    CALL("GET", "/titles", "per_page=2&page=3");
+    expect_titles("[\"e\"]", "\"has_prev\":true");
+    CALL("GET", "/titles", "q=b&per_page=2"); // as many as a page holds
+    expect_titles("[\"b\",\"b\"]", "\"total\":2,\"pages\":1,\"total_is_estimate\":false,\"has_next\":false");
+    CALL("GET", "/titles", "q=nobody");
+    expect_titles("[]", "\"total\":0");
+}
+
 // --- Versions ------------------------------------------------------------------------------------------
 static void test_etag(void **state)
 {
@@ -189,6 +224,7 @@ int main(void)
         TEST(test_route_with_transactions_of_its_own),
         TEST(test_row_is_the_answer),
         TEST(test_idempotency),
+        TEST(test_list_is_walked),
         TEST(test_etag),
         TEST(test_if_match),
         TEST(test_if_match_under_race),

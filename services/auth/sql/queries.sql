@@ -329,24 +329,14 @@ SELECT json_build_object('keys', coalesce(json_agg(public_jwk ORDER BY created_a
 -- administration
 
 -- name: users_list
--- $1 type, $2 search pattern, $3 active, $4 sort key to go on after, $5 offset, $6 rows. One more is looked at.
-WITH found AS (
-    SELECT * FROM users
-     WHERE ($1::text IS NULL OR user_type = $1) AND ($3::boolean IS NULL OR is_active = $3)
-       AND ($2::text IS NULL OR id ILIKE $2 OR email ILIKE $2 OR phone_number ILIKE $2 OR first_name || ' ' || last_name ILIKE $2)
-       AND ($4::text IS NULL OR (created_at, id) < (split_part($4, ' ', 1)::timestamptz, split_part($4, ' ', 2)))
-     ORDER BY created_at DESC, id DESC
-    OFFSET $5 LIMIT $6::bigint + 1
-), page AS (
-    SELECT * FROM found ORDER BY created_at DESC, id DESC LIMIT $6::bigint
-)
-SELECT coalesce(json_agg(user_json(p::users)::jsonb
-           || jsonb_build_object('has_profile', EXISTS (SELECT FROM user_profiles AS up WHERE up.user_id = p.id))
-           ORDER BY p.created_at DESC, p.id DESC), '[]'),
-       CASE WHEN (SELECT count(*) FROM found) > $6::bigint
-            THEN (SELECT to_char(l.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || ' ' || l.id
-                    FROM page AS l ORDER BY l.created_at, l.id LIMIT 1) END
-  FROM page AS p;
+-- $1 type, $2 search pattern, $3 active; the page: $4 sort key to go on after, $5 offset, $6 rows (see struct page_list).
+SELECT user_json(u)::jsonb || jsonb_build_object('has_profile', EXISTS (SELECT FROM user_profiles AS p WHERE p.user_id = (u).id)),
+       (u).created_at || '|' || (u).id
+  FROM (SELECT u FROM users AS u
+         WHERE ($1::text IS NULL OR user_type = $1) AND ($3::boolean IS NULL OR is_active = $3)
+           AND ($2::text IS NULL OR id ILIKE $2 OR email ILIKE $2 OR phone_number ILIKE $2 OR first_name || ' ' || last_name ILIKE $2)
+           AND ($4::text IS NULL OR (created_at, id) < (split_part($4, '|', 1)::timestamptz, split_part($4, '|', 2)))
+         ORDER BY created_at DESC, id DESC OFFSET $5 LIMIT $6) AS page;
 
 -- name: users_count
 -- $4: where to stop counting.
@@ -379,20 +369,13 @@ WITH changed AS (
 SELECT user_json(u), NOT (u).is_active FROM changed;
 
 -- name: audit_list
--- $1 actor, $2 action, $3 subject, $4 since, $5 id to go on after, $6 offset, $7 rows.
-WITH found AS (
-    SELECT * FROM audit_log
-     WHERE ($1::text IS NULL OR actor = $1) AND ($2::text IS NULL OR action = $2) AND ($3::text IS NULL OR subject = $3)
-       AND ($4::timestamptz IS NULL OR at >= $4) AND ($5::bigint IS NULL OR id < $5)
-     ORDER BY id DESC
-    OFFSET $6 LIMIT $7::bigint + 1
-), page AS (
-    SELECT * FROM found ORDER BY id DESC LIMIT $7::bigint
-)
-SELECT coalesce(json_agg(json_build_object('id', id::text, 'at', rfc3339(at), 'actor', actor, 'action', action,
-           'subject', subject, 'details', details, 'hash', hash) ORDER BY id DESC), '[]'),
-       CASE WHEN (SELECT count(*) FROM found) > $7::bigint THEN min(id)::text END
-  FROM page;
+-- $1 actor, $2 action, $3 subject, $4 since; the page: $5 id to go on after, $6 offset, $7 rows.
+SELECT json_build_object('id', id::text, 'at', rfc3339(at), 'actor', actor, 'action', action, 'subject', subject, 'details', details, 'hash', hash),
+       id
+  FROM (SELECT * FROM audit_log
+         WHERE ($1::text IS NULL OR actor = $1) AND ($2::text IS NULL OR action = $2) AND ($3::text IS NULL OR subject = $3)
+           AND ($4::timestamptz IS NULL OR at >= $4) AND ($5::bigint IS NULL OR id < $5)
+         ORDER BY id DESC OFFSET $6 LIMIT $7) AS page;
 
 -- name: audit_count
 SELECT count(*) FROM (

@@ -78,17 +78,12 @@ SELECT purchase_json(u, p)
    AND (u.user_id = $2 OR $3::boolean);
 
 -- name: purchase_list
--- $1 user, $2 status or null, $3 sort key to go on after, $4 offset, $5 rows.
-WITH found AS (
-    SELECT u.*, to_char(u.purchase_date AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || u.id AS sort_key
-      FROM user_purchases AS u
-     WHERE u.user_id = $1 AND ($2::text IS NULL OR u.status = $2)
-       AND ($3::text IS NULL OR (u.purchase_date, u.id) < (split_part($3, '|', 1)::timestamptz, split_part($3, '|', 2)))
-     ORDER BY u.purchase_date DESC, u.id DESC OFFSET $4 LIMIT $5::bigint + 1
-), page AS (SELECT * FROM found ORDER BY purchase_date DESC, id DESC LIMIT $5::bigint)
-SELECT coalesce(json_agg(purchase_json(w, p) ORDER BY w.purchase_date DESC, w.id DESC), '[]'),
-       CASE WHEN (SELECT count(*) FROM found) > $5::bigint THEN (SELECT l.sort_key FROM page AS l ORDER BY l.purchase_date, l.id LIMIT 1) END
-  FROM page JOIN user_purchases AS w ON w.id = page.id LEFT JOIN pushes AS p ON p.subject_kind = 'purchase' AND p.subject_id = w.id;
+-- $1 user, $2 status or null; the page: $3 sort key to go on after, $4 offset, $5 rows (see struct page_list).
+SELECT purchase_json(u, p), (u).purchase_date || '|' || (u).id
+  FROM (SELECT u, p FROM user_purchases AS u LEFT JOIN pushes AS p ON p.subject_kind = 'purchase' AND p.subject_id = u.id
+         WHERE u.user_id = $1 AND ($2::text IS NULL OR u.status = $2)
+           AND ($3::text IS NULL OR (u.purchase_date, u.id) < (split_part($3, '|', 1)::timestamptz, split_part($3, '|', 2)))
+         ORDER BY u.purchase_date DESC, u.id DESC OFFSET $4 LIMIT $5) AS page;
 
 -- name: purchase_count
 SELECT count(*) FROM (SELECT FROM user_purchases WHERE user_id = $1 AND ($2::text IS NULL OR status = $2) LIMIT $3) AS capped;
@@ -158,17 +153,11 @@ SELECT (SELECT worker_id FROM worker), coalesce((SELECT id FROM made), (SELECT i
 SELECT credits_json($1);
 
 -- name: access_list
--- $1 user, $2 sort key to go on after, $3 offset, $4 rows.
-WITH found AS (
-    SELECT a.*, to_char(a.accessed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || a.id AS sort_key
-      FROM contact_access AS a
-     WHERE a.user_id = $1 AND ($2::text IS NULL OR (a.accessed_at, a.id) < (split_part($2, '|', 1)::timestamptz, split_part($2, '|', 2)))
-     ORDER BY a.accessed_at DESC, a.id DESC OFFSET $3 LIMIT $4::bigint + 1
-), page AS (SELECT * FROM found ORDER BY accessed_at DESC, id DESC LIMIT $4::bigint)
-SELECT coalesce(json_agg(json_build_object('id', id, 'target_profile_id', target_profile_id, 'accessed_at', rfc3339(accessed_at))
-                         ORDER BY accessed_at DESC, id DESC), '[]'),
-       CASE WHEN (SELECT count(*) FROM found) > $4::bigint THEN (SELECT l.sort_key FROM page AS l ORDER BY l.accessed_at, l.id LIMIT 1) END
-  FROM page;
+-- $1 user; the page: $2 sort key to go on after, $3 offset, $4 rows.
+SELECT json_build_object('id', id, 'target_profile_id', target_profile_id, 'accessed_at', rfc3339(accessed_at)), accessed_at || '|' || id
+  FROM (SELECT * FROM contact_access
+         WHERE user_id = $1 AND ($2::text IS NULL OR (accessed_at, id) < (split_part($2, '|', 1)::timestamptz, split_part($2, '|', 2)))
+         ORDER BY accessed_at DESC, id DESC OFFSET $3 LIMIT $4) AS page;
 
 -- name: access_count
 SELECT count(*) FROM (SELECT FROM contact_access WHERE user_id = $1 LIMIT $2) AS capped;
@@ -225,17 +214,12 @@ SELECT count(*) FROM done;
 UPDATE agency_payments SET payment_reference = $2 WHERE id = $1 AND payment_reference IS NULL;
 
 -- name: agency_payment_list
--- $1 who asks, $2 whether she is an admin, $3 agency or null, $4 sort key to go on after, $5 offset, $6 rows.
-WITH found AS (
-    SELECT a.*, to_char(a.payment_date AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || a.id AS sort_key
-      FROM agency_payments AS a
-     WHERE (a.payer_user_id = $1 OR $2::boolean) AND ($3::text IS NULL OR a.agency_id = $3)
-       AND ($4::text IS NULL OR (a.payment_date, a.id) < (split_part($4, '|', 1)::timestamptz, split_part($4, '|', 2)))
-     ORDER BY a.payment_date DESC, a.id DESC OFFSET $5 LIMIT $6::bigint + 1
-), page AS (SELECT * FROM found ORDER BY payment_date DESC, id DESC LIMIT $6::bigint)
-SELECT coalesce(json_agg(agency_payment_json(w) ORDER BY w.payment_date DESC, w.id DESC), '[]'),
-       CASE WHEN (SELECT count(*) FROM found) > $6::bigint THEN (SELECT l.sort_key FROM page AS l ORDER BY l.payment_date, l.id LIMIT 1) END
-  FROM page JOIN agency_payments AS w ON w.id = page.id;
+-- $1 who asks, $2 whether she is an admin, $3 agency or null; the page: $4 sort key to go on after, $5 offset, $6 rows.
+SELECT agency_payment_json(a), (a).payment_date || '|' || (a).id
+  FROM (SELECT a FROM agency_payments AS a
+         WHERE (a.payer_user_id = $1 OR $2::boolean) AND ($3::text IS NULL OR a.agency_id = $3)
+           AND ($4::text IS NULL OR (a.payment_date, a.id) < (split_part($4, '|', 1)::timestamptz, split_part($4, '|', 2)))
+         ORDER BY a.payment_date DESC, a.id DESC OFFSET $5 LIMIT $6) AS page;
 
 -- name: agency_payment_count
 SELECT count(*) FROM (SELECT FROM agency_payments WHERE (payer_user_id = $1 OR $2::boolean) AND ($3::text IS NULL OR agency_id = $3) LIMIT $4) AS capped;
@@ -475,20 +459,15 @@ SELECT count(*) FROM done;
 -- administration
 
 -- name: payment_list
--- $1 state or null, $2 user or null, $3 sort key to go on after, $4 offset, $5 rows.
-WITH found AS (
-    SELECT p.*, to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || p.id AS sort_key
-      FROM pushes AS p
-     WHERE ($1::text IS NULL OR p.state = $1) AND ($2::text IS NULL OR p.user_id = $2)
-       AND ($3::text IS NULL OR (p.created_at, p.id) < (split_part($3, '|', 1)::timestamptz, split_part($3, '|', 2)))
-     ORDER BY p.created_at DESC, p.id DESC OFFSET $4 LIMIT $5::bigint + 1
-), page AS (SELECT * FROM found ORDER BY created_at DESC, id DESC LIMIT $5::bigint)
-SELECT coalesce(json_agg(json_build_object('id', subject_id, 'kind', subject_kind, 'user_id', user_id, 'amount', kes(amount), 'state', state,
+-- $1 state or null, $2 user or null; the page: $3 sort key to go on after, $4 offset, $5 rows.
+SELECT json_build_object('id', subject_id, 'kind', subject_kind, 'user_id', user_id, 'amount', kes(amount), 'state', state,
            'checkout_request_id', checkout_request_id, 'mpesa_receipt_number', receipt, 'result_code', result_code,
            'result_detail', result_detail, 'was_late', was_late, 'answered_by', answered_by, 'created_at', rfc3339(created_at),
-           'settled_at', rfc3339(settled_at)) ORDER BY created_at DESC, id DESC), '[]'),
-       CASE WHEN (SELECT count(*) FROM found) > $5::bigint THEN (SELECT l.sort_key FROM page AS l ORDER BY l.created_at, l.id LIMIT 1) END
-  FROM page;
+           'settled_at', rfc3339(settled_at)), created_at || '|' || id
+  FROM (SELECT * FROM pushes
+         WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR user_id = $2)
+           AND ($3::text IS NULL OR (created_at, id) < (split_part($3, '|', 1)::timestamptz, split_part($3, '|', 2)))
+         ORDER BY created_at DESC, id DESC OFFSET $4 LIMIT $5) AS page;
 
 -- name: payment_count
 SELECT count(*) FROM (SELECT FROM pushes WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR user_id = $2) LIMIT $3) AS capped;

@@ -227,17 +227,11 @@ UNION ALL SELECT id FROM employer_profiles WHERE profile_id = $1
 UNION ALL SELECT id FROM agency_profiles WHERE profile_id = $1;
 
 -- name: employer_list
--- $1 the sort key to go on behind, $2 rows to skip, $3 rows of a page.
-WITH page AS (
-    SELECT e AS part, p AS profile, to_char(e.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || e.id AS sort_key,
-           row_number() OVER (ORDER BY e.created_at DESC, e.id DESC) AS place
-      FROM employer_profiles AS e JOIN profiles AS p ON p.id = e.profile_id
-     WHERE p.is_active AND (e.created_at, e.id) < (split_part($1, '|', 1)::timestamptz, split_part($1, '|', 2))
-     ORDER BY e.created_at DESC, e.id DESC OFFSET $2 LIMIT $3::bigint + 1
-), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
-SELECT '[' || coalesce(string_agg(employer_json(part, profile)::text, ',' ORDER BY number) FILTER (WHERE number <= $3), '') || ']',
-       CASE WHEN count(*) > $3 THEN max(sort_key) FILTER (WHERE number = $3) END
-  FROM numbered;
+-- The page: $1 the sort key to go on behind, $2 rows to skip, $3 rows (see struct page_list).
+SELECT employer_json(e, p), (e).created_at || '|' || (e).id
+  FROM (SELECT e, p FROM employer_profiles AS e JOIN profiles AS p ON p.id = e.profile_id
+         WHERE p.is_active AND (e.created_at, e.id) < (split_part($1, '|', 1)::timestamptz, split_part($1, '|', 2))
+         ORDER BY e.created_at DESC, e.id DESC OFFSET $2 LIMIT $3) AS page;
 
 -- name: employer_count
 SELECT count(*) FROM (SELECT FROM employer_profiles LIMIT $1) AS capped;
@@ -280,17 +274,10 @@ INSERT INTO outbox (topic, type, key, data)
 SELECT 'dc.profiles.employers', 'ke.domesticconnect.employer.deleted.v1', id, NULL FROM gone;
 
 -- name: agency_profile_list
--- $1 the sort key to go on behind, $2 rows to skip, $3 rows of a page.
-WITH page AS (
-    SELECT e AS part, p AS profile, to_char(e.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || e.id AS sort_key,
-           row_number() OVER (ORDER BY e.created_at DESC, e.id DESC) AS place
-      FROM agency_profiles AS e JOIN profiles AS p ON p.id = e.profile_id
-     WHERE p.is_active AND (e.created_at, e.id) < (split_part($1, '|', 1)::timestamptz, split_part($1, '|', 2))
-     ORDER BY e.created_at DESC, e.id DESC OFFSET $2 LIMIT $3::bigint + 1
-), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
-SELECT '[' || coalesce(string_agg(agency_profile_json(part)::text, ',' ORDER BY number) FILTER (WHERE number <= $3), '') || ']',
-       CASE WHEN count(*) > $3 THEN max(sort_key) FILTER (WHERE number = $3) END
-  FROM numbered;
+SELECT agency_profile_json(e), (e).created_at || '|' || (e).id
+  FROM (SELECT e FROM agency_profiles AS e JOIN profiles AS p ON p.id = e.profile_id
+         WHERE p.is_active AND (e.created_at, e.id) < (split_part($1, '|', 1)::timestamptz, split_part($1, '|', 2))
+         ORDER BY e.created_at DESC, e.id DESC OFFSET $2 LIMIT $3) AS page;
 
 -- name: agency_profile_count
 SELECT count(*) FROM (SELECT FROM agency_profiles LIMIT $1) AS capped;
@@ -334,16 +321,10 @@ SELECT 'dc.profiles.agency-profiles', 'ke.domesticconnect.agency_profile.deleted
 
 -- name: profile_list
 -- For admins: all of them.
-WITH page AS (
-    SELECT p, to_char(p.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US"Z"') || '|' || p.id AS sort_key,
-           row_number() OVER (ORDER BY p.created_at DESC, p.id DESC) AS place
-      FROM profiles AS p
-     WHERE (p.created_at, p.id) < (split_part($1, '|', 1)::timestamptz, split_part($1, '|', 2))
-     ORDER BY p.created_at DESC, p.id DESC OFFSET $2 LIMIT $3::bigint + 1
-), numbered AS (SELECT *, place - min(place) OVER () + 1 AS number FROM page)
-SELECT '[' || coalesce(string_agg(profile_json(p)::text, ',' ORDER BY number) FILTER (WHERE number <= $3), '') || ']',
-       CASE WHEN count(*) > $3 THEN max(sort_key) FILTER (WHERE number = $3) END
-  FROM numbered;
+SELECT profile_json(p), (p).created_at || '|' || (p).id
+  FROM (SELECT p FROM profiles AS p
+         WHERE (p.created_at, p.id) < (split_part($1, '|', 1)::timestamptz, split_part($1, '|', 2))
+         ORDER BY p.created_at DESC, p.id DESC OFFSET $2 LIMIT $3) AS page;
 
 -- name: profile_count
 SELECT count(*) FROM (SELECT FROM profiles LIMIT $1) AS capped;
