@@ -53,7 +53,6 @@ FIELDS_OUT(user, USER_ROWS)
 FIELDS_OUT(tokens, TOKEN_ROWS)
 FIELDS_OUT(signed_in, FIELD_OUT("message", FIELD_TEXT, .doc = "For people."),
            FIELD_OUT("user", FIELD_OBJECT, .of = &user_fields, .doc = "Who signed in."), TOKEN_ROWS)
-FIELDS_OUT(message, FIELD_OUT("message", FIELD_TEXT, .doc = "For people."))
 
 // --- session ---------------------------------------------------------------------------------------
 struct login_input {
@@ -160,14 +159,12 @@ FIELDS(audit_input, FIELD(audit_input, actor, .max = 100, .doc = "Who did it."),
        PAGE_FIELDS(audit_input))
 
 FIELDS_OUT(admin_user, USER_ROWS, FIELD_OUT("has_profile", FIELD_BOOLEAN, .doc = "There is a profile."))
-FIELDS_OUT(admin_users, FIELD_OUT("users", FIELD_LIST, .of = &admin_user_fields, .doc = "Latest first."),
-           FIELD_OUT("pagination", FIELD_JSON, .doc = "Page, size, total, next cursor."))
+PAGE_ANSWER(admin_users, "users", admin_user, "Latest first.")
 FIELDS_OUT(audit_entry, FIELD_OUT("id", FIELD_TEXT, .doc = "Place in the chain."), FIELD_OUT("at", FIELD_TEXT, .format = FORMAT_TIME, .doc = "When."),
            FIELD_OUT("actor", FIELD_TEXT, .doc = "Who: a user id, or operator:NAME."), FIELD_OUT("action", FIELD_TEXT, .doc = "What."),
            FIELD_OUT("subject", FIELD_TEXT, .doc = "To whom."), FIELD_OUT("details", FIELD_JSON, .doc = "Particulars."),
            FIELD_OUT("hash", FIELD_TEXT, .doc = "SHA-256 over the entry and the one before."))
-FIELDS_OUT(audit_entries, FIELD_OUT("entries", FIELD_LIST, .of = &audit_entry_fields, .doc = "Latest first."),
-           FIELD_OUT("pagination", FIELD_JSON, .doc = "Page, size, total, next cursor."))
+PAGE_ANSWER(audit_entries, "entries", audit_entry, "Latest first.")
 
 // --- erasure ---------------------------------------------------------------------------------------
 struct erasure_input {

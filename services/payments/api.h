@@ -2,12 +2,8 @@
 // Every body, query and answer of payments: its struct and its field table.
 #pragma once
 
+#include "answer.h"
 #include "payments.h"
-
-#define TEXT(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .doc = doc_)
-#define MAYBE(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .nullable = true, .doc = doc_)
-#define TIME(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .format = FORMAT_TIME, .nullable = true, .doc = doc_)
-#define KES(name_, doc_) FIELD_OUT(name_, FIELD_NUMBER, .doc = doc_)
 
 extern const char *const purchase_status_choices[], *const push_state_choices[];
 
@@ -60,8 +56,7 @@ FIELDS_OUT(purchase, TEXT("id", "Purchase."), TEXT("user_id", "Who buys."), TEXT
            FIELD_OUT("status", FIELD_TEXT, .choices = purchase_status_choices, .doc = "What became of it."), TIME("purchase_date", "Asked for."),
            TIME("completed_at", "Paid."), TEXT("checkout_request_id", "M-Pesa's id, or the purchase's own until there is one."),
            TEXT("payment_reference", "For support."), MAYBE("mpesa_receipt_number", "M-Pesa's receipt."), MAYBE("failure_reason", "Why not, for people."))
-FIELDS_OUT(purchases, FIELD_OUT("purchases", FIELD_LIST, .of = &purchase_fields, .doc = "Latest first."),
-           FIELD_OUT("pagination", FIELD_JSON, .doc = "Page, size, total, next cursor."))
+PAGE_ANSWER(purchases, "purchases", purchase, "Latest first.")
 
 // --- Contacts --------------------------------------------------------------------------------------
 struct access_input {
@@ -70,12 +65,6 @@ struct access_input {
 };
 FIELDS(access_input, FIELD(access_input, target_profile_id, .required = true, .format = FORMAT_ID, .max = 64, .doc = "The worker."))
 
-struct access_query {
-    struct given given;
-    PAGE_MEMBERS
-};
-FIELDS(access_query, PAGE_FIELDS(access_query))
-
 #define CREDIT_ROWS                                                                                \
     FIELD_OUT("total_credits", FIELD_INTEGER, .doc = "All that were bought."),                     \
         FIELD_OUT("used_credits", FIELD_INTEGER, .doc = "Spent."), FIELD_OUT("remaining_credits", FIELD_INTEGER, .doc = "Left.")
@@ -83,8 +72,7 @@ FIELDS_OUT(credits, CREDIT_ROWS)
 FIELDS_OUT(access_made, TEXT("message", "For people."), TEXT("access_id", "Access."), TEXT("target_profile_id", "The worker."), CREDIT_ROWS,
            FIELD_OUT("contact", FIELD_JSON, .doc = "{unlocked, phone_number, email}: added by the gateway."))
 FIELDS_OUT(access, TEXT("id", "Access."), TEXT("target_profile_id", "The worker."), TIME("accessed_at", "Unlocked."))
-FIELDS_OUT(accesses, FIELD_OUT("contact_access", FIELD_LIST, .of = &access_fields, .doc = "Latest first."),
-           FIELD_OUT("pagination", FIELD_JSON, .doc = "Page, size, total, next cursor."))
+PAGE_ANSWER(accesses, "contact_access", access, "Latest first.")
 
 // --- Fees and administration -------------------------------------------------------------------------
 struct agency_payments_query {
@@ -96,8 +84,7 @@ FIELDS(agency_payments_query, FIELD(agency_payments_query, agency_id, .format = 
 FIELDS_OUT(agency_payment, TEXT("id", "Payment."), TEXT("agency_id", "Agency."), TEXT("payment_type", "subscription, membership, hiring or commission."),
            KES("amount", "KES."), FIELD_OUT("status", FIELD_TEXT, .choices = purchase_status_choices, .doc = "What became of it."),
            TIME("payment_date", "Asked for."), MAYBE("payment_reference", "M-Pesa's receipt."), TEXT("description", "For people."))
-FIELDS_OUT(agency_payments, FIELD_OUT("agency_payments", FIELD_LIST, .of = &agency_payment_fields, .doc = "Latest first."),
-           FIELD_OUT("pagination", FIELD_JSON, .doc = "Page, size, total, next cursor."))
+PAGE_ANSWER(agency_payments, "agency_payments", agency_payment, "Latest first.")
 
 struct refund_input {
     struct given given;
@@ -124,8 +111,7 @@ FIELDS_OUT(payment, TEXT("id", "Purchase or agency payment."), TEXT("kind", "pur
            MAYBE("mpesa_receipt_number", "M-Pesa's."), MAYBE("result_code", "M-Pesa's last word."), MAYBE("result_detail", "The same in words."),
            FIELD_OUT("was_late", FIELD_BOOLEAN, .doc = "Paid after it had been given up."), MAYBE("answered_by", "push, callback, query or nobody."),
            TIME("created_at", "Asked for."), TIME("settled_at", "Settled."))
-FIELDS_OUT(payments, FIELD_OUT("payments", FIELD_LIST, .of = &payment_fields, .doc = "Latest first."),
-           FIELD_OUT("pagination", FIELD_JSON, .doc = "Page, size, total, next cursor."))
+PAGE_ANSWER(payments, "payments", payment, "Latest first.")
 FIELDS_OUT(reconciliation, TIME("checked_at", "When."), FIELD_OUT("consistent", FIELD_BOOLEAN, .doc = "Ledger, balances, purchases and pushes agree."),
            FIELD_OUT("pushes", FIELD_JSON, .doc = "How many in each state."), FIELD_OUT("callbacks", FIELD_JSON, .doc = "Received, waiting, duplicates, ignored."),
            FIELD_OUT("callbacks_never_received", FIELD_INTEGER, .doc = "Payments that a query alone settled."),

@@ -3,12 +3,6 @@
 #include "agency_payment.h"
 #include "api.h"
 
-#define MUST(name_, type_, doc_) FIELD_OUT(name_, type_, .required = true, .doc = doc_)
-#define MUST_TEXT(name_, doc_) MUST(name_, FIELD_TEXT, doc_)
-#define MUST_TIME(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .required = true, .format = FORMAT_TIME, .doc = doc_)
-#define OR_NULL(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .required = true, .nullable = true, .doc = doc_)
-#define TIME_OR_NULL(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .required = true, .nullable = true, .format = FORMAT_TIME, .doc = doc_)
-
 FIELDS_OUT(package_event, MUST_TEXT("package_id", "Package."), MUST_TEXT("name", "For people."), MUST("price", FIELD_NUMBER, "KES."),
            MUST("contacts_included", FIELD_INTEGER, "Credits."), MUST("is_active", FIELD_BOOLEAN, "On sale."), MUST_TIME("updated_at", "Last change."))
 FIELDS_OUT(purchase_event, MUST_TEXT("purchase_id", "Purchase."), MUST_TEXT("user_id", "Who buys."), MUST_TEXT("package_id", "What."),

@@ -32,7 +32,7 @@ const struct route payments_routes[] = {
 
     {"POST", "/payments/contact-access", ACCESS_EMPLOYER, "Unlock a worker's contact for one credit", .body = &access_input_fields,
      .answer = &access_made_fields, .status = 201, .handler = access_create, .idempotent = true},
-    {"GET", "/payments/contact-access", ACCESS_EMPLOYER, "Contacts unlocked", .query = &access_query_fields, .answer = &accesses_fields,
+    {"GET", "/payments/contact-access", ACCESS_EMPLOYER, "Contacts unlocked", .query = &page_query_fields, .answer = &accesses_fields,
      .handler = access_list, .private_answer = true},
     {"GET", "/payments/contact-credits", ACCESS_EMPLOYER, "Credits", .answer = &credits_fields, .handler = credits_read, .private_answer = true},
 

@@ -3,6 +3,7 @@
 // and its like in sql/0001_profiles.sql.
 #pragma once
 
+#include "answer.h"
 #include "county.h"
 #include "profiles.h"
 
@@ -10,12 +11,6 @@ extern const char *const education_choices[], *const experience_choices[], *cons
 extern const char *const worker_sort_choices[];
 
 // --- Bodies and queries ----------------------------------------------------------------------------
-
-struct list_query {
-    struct given given;
-    PAGE_MEMBERS
-};
-FIELDS(list_query, PAGE_FIELDS(list_query))
 
 struct employer_input {
     struct given given;
@@ -102,10 +97,6 @@ FIELDS(profile_input, FIELD(profile_input, employer, .doc = "The family's part, 
 
 // --- Answers ---------------------------------------------------------------------------------------
 
-#define TEXT(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .doc = doc_)
-#define MAYBE(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .nullable = true, .doc = doc_)
-#define TIMES FIELD_OUT("created_at", FIELD_TEXT, .format = FORMAT_TIME), FIELD_OUT("updated_at", FIELD_TEXT, .format = FORMAT_TIME)
-
 FIELDS_OUT(contact, FIELD_OUT("unlocked", FIELD_BOOLEAN, .doc = "False: the other two are absent."),
            MAYBE("phone_number", "E.164."), MAYBE("email", "E-mail address."))
 FIELDS_OUT(photo, TEXT("id", "Photo."), TEXT("profile_id", "Whose."), TEXT("photo_url", "Address."), FIELD_OUT("variants", FIELD_JSON),
@@ -131,13 +122,7 @@ FIELDS_OUT(profile, TEXT("id", "Base profile."), TEXT("user_id", "User."), TEXT(
            MAYBE("email", "E-mail address."), MAYBE("phone_number", "E.164."), FIELD_OUT("is_active", FIELD_BOOLEAN),
            FIELD_OUT("employer", FIELD_JSON, .nullable = true), FIELD_OUT("housegirl", FIELD_JSON, .nullable = true),
            FIELD_OUT("agency", FIELD_JSON, .nullable = true), TIMES)
-FIELDS_OUT(pagination, FIELD_OUT("page", FIELD_INTEGER), FIELD_OUT("per_page", FIELD_INTEGER), FIELD_OUT("total", FIELD_INTEGER, .nullable = true),
-           FIELD_OUT("total_is_estimate", FIELD_BOOLEAN), FIELD_OUT("pages", FIELD_INTEGER, .nullable = true), FIELD_OUT("has_next", FIELD_BOOLEAN),
-           FIELD_OUT("has_prev", FIELD_BOOLEAN), MAYBE("next_cursor", "Pass it as cursor."))
-#define LIST(symbol_, member_, of_)                                                                \
-    FIELDS_OUT(symbol_, FIELD_OUT(member_, FIELD_LIST, .of = &of_), FIELD_OUT("pagination", FIELD_OBJECT, .of = &pagination_fields))
-LIST(workers, "housegirls", worker_fields)
-LIST(employers, "employers", employer_fields)
-LIST(agency_profiles, "agency_profiles", agency_profile_fields)
-LIST(profiles, "profiles", profile_fields)
-FIELDS_OUT(message, TEXT("message", "For people."))
+PAGE_ANSWER(workers, "housegirls", worker, "As sorted.")
+PAGE_ANSWER(employers, "employers", employer, "Newest first.")
+PAGE_ANSWER(agency_profiles, "agency_profiles", agency_profile, "Newest first.")
+PAGE_ANSWER(profiles, "profiles", profile, "Newest first.")

@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: MIT
 // What profiles tells the others (by the statements of sql/queries.sql), and what it listens to.
+#include "answer.h"
 #include "id.h"
 #include "profiles.h"
 
-#define TEXT(name_, doc_) FIELD_OUT(name_, FIELD_TEXT, .required = true, .doc = doc_)
-#define TIMES FIELD_OUT("created_at", FIELD_TEXT, .required = true, .format = FORMAT_TIME), FIELD_OUT("updated_at", FIELD_TEXT, .required = true, .format = FORMAT_TIME)
-#define MAYBE(name_, type_) FIELD_OUT(name_, type_, .required = true, .nullable = true)
+#define ANY_OR_NULL(name_, type_) FIELD_OUT(name_, type_, .required = true, .nullable = true)
 
-FIELDS_OUT(profile_event, TEXT("profile_id", "Base profile."), TEXT("user_id", "User."), TEXT("user_type", "employer, housegirl or agency."),
+FIELDS_OUT(profile_event, MUST_TEXT("profile_id", "Base profile."), MUST_TEXT("user_id", "User."), MUST_TEXT("user_type", "employer, housegirl or agency."),
            FIELD_OUT("created_at", FIELD_TEXT, .required = true, .format = FORMAT_TIME))
-FIELDS_OUT(worker_event, TEXT("worker_id", "Worker."), TEXT("profile_id", "Base profile."), TEXT("user_id", "User."), TEXT("first_name", "Given name."),
-           TEXT("last_name", "Initial."), MAYBE("age", FIELD_INTEGER), TEXT("bio", "Contact details masked."), TEXT("current_location", "Where she is."),
-           TEXT("location", "Where she wants to work."), MAYBE("county", FIELD_TEXT), MAYBE("education", FIELD_TEXT), MAYBE("experience", FIELD_TEXT),
-           MAYBE("expected_salary", FIELD_NUMBER), MAYBE("accommodation_type", FIELD_TEXT), FIELD_OUT("skills", FIELD_TEXT_LIST, .required = true),
-           FIELD_OUT("languages", FIELD_TEXT_LIST, .required = true), TEXT("role", "Kind of work."), FIELD_OUT("is_available", FIELD_BOOLEAN, .required = true),
-           TEXT("verification_status", "unverified, pending, verified or rejected."), TEXT("profile_photo_url", "Address of her picture."),
-           FIELD_OUT("is_active", FIELD_BOOLEAN, .required = true, .doc = "False: shown to nobody."), TIMES)
-FIELDS_OUT(employer_event, TEXT("employer_id", "Employer."), TEXT("profile_id", "Base profile."), TEXT("user_id", "User."), TEXT("first_name", "Given name."),
-           TEXT("last_name", "Family name."), TEXT("company_name", "Household or company."), TEXT("location", "Where."),
-           FIELD_OUT("is_active", FIELD_BOOLEAN, .required = true), TIMES)
-FIELDS_OUT(agency_profile_event, TEXT("agency_profile_id", "Agency profile."), TEXT("profile_id", "Base profile."), TEXT("user_id", "User."),
-           TEXT("agency_name", "Company."), TEXT("location", "Where."), TEXT("description", "About it."), TEXT("license_number", "Certificate."),
-           FIELD_OUT("is_active", FIELD_BOOLEAN, .required = true), TIMES)
+FIELDS_OUT(worker_event, MUST_TEXT("worker_id", "Worker."), MUST_TEXT("profile_id", "Base profile."), MUST_TEXT("user_id", "User."), MUST_TEXT("first_name", "Given name."),
+           MUST_TEXT("last_name", "Initial."), ANY_OR_NULL("age", FIELD_INTEGER), MUST_TEXT("bio", "Contact details masked."), MUST_TEXT("current_location", "Where she is."),
+           MUST_TEXT("location", "Where she wants to work."), ANY_OR_NULL("county", FIELD_TEXT), ANY_OR_NULL("education", FIELD_TEXT), ANY_OR_NULL("experience", FIELD_TEXT),
+           ANY_OR_NULL("expected_salary", FIELD_NUMBER), ANY_OR_NULL("accommodation_type", FIELD_TEXT), FIELD_OUT("skills", FIELD_TEXT_LIST, .required = true),
+           FIELD_OUT("languages", FIELD_TEXT_LIST, .required = true), MUST_TEXT("role", "Kind of work."), FIELD_OUT("is_available", FIELD_BOOLEAN, .required = true),
+           MUST_TEXT("verification_status", "unverified, pending, verified or rejected."), MUST_TEXT("profile_photo_url", "Address of her picture."),
+           MUST("is_active", FIELD_BOOLEAN, "False: shown to nobody."), MUST_TIMES)
+FIELDS_OUT(employer_event, MUST_TEXT("employer_id", "Employer."), MUST_TEXT("profile_id", "Base profile."), MUST_TEXT("user_id", "User."), MUST_TEXT("first_name", "Given name."),
+           MUST_TEXT("last_name", "Family name."), MUST_TEXT("company_name", "Household or company."), MUST_TEXT("location", "Where."),
+           FIELD_OUT("is_active", FIELD_BOOLEAN, .required = true), MUST_TIMES)
+FIELDS_OUT(agency_profile_event, MUST_TEXT("agency_profile_id", "Agency profile."), MUST_TEXT("profile_id", "Base profile."), MUST_TEXT("user_id", "User."),
+           MUST_TEXT("agency_name", "Company."), MUST_TEXT("location", "Where."), MUST_TEXT("description", "About it."), MUST_TEXT("license_number", "Certificate."),
+           FIELD_OUT("is_active", FIELD_BOOLEAN, .required = true), MUST_TIMES)
 
 const struct event_type *const profiles_events[] = {
     EVENT("profile.created", profiles, profile_event, "A user has a base profile."),

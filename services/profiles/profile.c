@@ -53,7 +53,7 @@ bool profile_list(struct request *rq, struct response *rs, struct error *err)
     if (rq->caller.is_admin) return list_by_creation(rq, rs, "profiles", &SQL_profile_list, &SQL_profile_count, err);
     const char *own = NULL;
     struct page page;
-    const struct list_query *query = rq->query;
+    const struct page_query *query = rq->query;
     if (!page_read(rq, query->page, query->per_page, query->cursor, "own", &page, err)) return false;
     if (!db_text(&rq->db, &SQL_profile_of_user, DB_IN(DB_TEXT(rq->caller.user_id)), &own, NULL, err)) return false;
     const char *rows = own && page.offset == 0 ? arena_printf(rq->arena, "[%s]", own) : "[]";

@@ -8,7 +8,7 @@
 #define MAKE(body_) .body = &body_##_fields, .status = 201, .idempotent = true
 
 const struct route profiles_routes[] = {
-    {"GET", "/profiles", ACCESS_SIGNED_IN, "Own profile; all of them for admins", .query = &list_query_fields, .answer = &profiles_fields,
+    {"GET", "/profiles", ACCESS_SIGNED_IN, "Own profile; all of them for admins", .query = &page_query_fields, .answer = &profiles_fields,
      .handler = profile_list, .private_answer = true},
     {"GET", "/profiles/me", ACCESS_SIGNED_IN, "Own profile with its part", .answer = &profile_fields, .handler = profile_me, .private_answer = true},
     {"GET", "/profiles/{id}", ACCESS_SIGNED_IN, "One profile: own, or any for admins", .answer = &profile_fields, .handler = profile_read, .private_answer = true},
@@ -26,14 +26,14 @@ const struct route profiles_routes[] = {
     {"PUT", "/admin/housegirls/{id}/verify", ACCESS_ADMIN, "Say what the check of a worker found", .body = &verify_input_fields, .answer = &worker_fields,
      .handler = housegirl_verify},
 
-    {"GET", "/employers", ACCESS_SIGNED_IN, "Browse families", .query = &list_query_fields, .answer = &employers_fields, .handler = part_list},
+    {"GET", "/employers", ACCESS_SIGNED_IN, "Browse families", .query = &page_query_fields, .answer = &employers_fields, .handler = part_list},
     {"GET", "/employers/{id}", ACCESS_SIGNED_IN, "One family", .answer = &employer_fields, .handler = part_read},
     {"POST", "/employers", ACCESS_EMPLOYER, "Make the own employer profile", MAKE(employer_input), .answer = &employer_fields, .handler = part_create},
     {"PATCH", "/employers/{id}", ACCESS_EMPLOYER, "Change an employer profile", MERGE(employer_input), .answer = &employer_fields, .handler = part_update, .admin_too = true},
     {"PUT", "/employers/{id}", ACCESS_EMPLOYER, "Change an employer profile", MERGE(employer_input), .answer = &employer_fields, .handler = part_update, .admin_too = true},
     {"DELETE", "/employers/{id}", ACCESS_EMPLOYER, "Remove an employer profile", .answer = &message_fields, .handler = part_delete, .admin_too = true},
 
-    {"GET", "/agency-profiles", ACCESS_SIGNED_IN, "Browse agency users' companies", .query = &list_query_fields, .answer = &agency_profiles_fields, .handler = part_list},
+    {"GET", "/agency-profiles", ACCESS_SIGNED_IN, "Browse agency users' companies", .query = &page_query_fields, .answer = &agency_profiles_fields, .handler = part_list},
     {"GET", "/agency-profiles/{id}", ACCESS_SIGNED_IN, "One company", .answer = &agency_profile_fields, .handler = part_read},
     {"POST", "/agency-profiles", ACCESS_AGENCY, "Make the own agency profile", MAKE(agency_profile_input), .answer = &agency_profile_fields, .handler = part_create},
     {"PATCH", "/agency-profiles/{id}", ACCESS_AGENCY, "Change an agency profile", MERGE(agency_profile_input), .answer = &agency_profile_fields, .handler = part_update, .admin_too = true},

@@ -15,6 +15,21 @@
         FIELD(struct_, per_page, .min = 1, .max = 100, .doc = "Rows per page; 20 when absent."),   \
         FIELD(struct_, cursor, .max = 512, .format = FORMAT_EXACT, .doc = "next_cursor of the page before; walks on stably while rows are added.")
 
+// A query that asks for a page and nothing else.
+struct page_query {
+    struct given given;
+    PAGE_MEMBERS
+};
+FIELDS(page_query, PAGE_FIELDS(page_query))
+
+// The table of a list's answer: PAGE_ANSWER(workers, "housegirls", worker, "Newest first.") is workers_fields, a list of worker_fields.
+FIELDS_OUT(pagination, FIELD_OUT("page", FIELD_INTEGER), FIELD_OUT("per_page", FIELD_INTEGER), FIELD_OUT("total", FIELD_INTEGER, .nullable = true),
+           FIELD_OUT("total_is_estimate", FIELD_BOOLEAN), FIELD_OUT("pages", FIELD_INTEGER, .nullable = true), FIELD_OUT("has_next", FIELD_BOOLEAN),
+           FIELD_OUT("has_prev", FIELD_BOOLEAN), FIELD_OUT("next_cursor", FIELD_TEXT, .nullable = true, .doc = "Pass it as cursor."))
+#define PAGE_ANSWER(symbol_, member_, of_, doc_)                                                   \
+    FIELDS_OUT(symbol_, FIELD_OUT(member_, FIELD_LIST, .of = &of_##_fields, .doc = doc_),          \
+               FIELD_OUT("pagination", FIELD_OBJECT, .of = &pagination_fields))
+
 struct page {
     int64_t number;      // 1 with a cursor
     int64_t size;

@@ -88,6 +88,7 @@ void response_json_length(struct response *rs, const char *json, size_t length);
 MUST_USE bool response_row(struct request *rq, struct response *rs, const struct sql *sql, struct db_values in, const struct problem *none,
                            struct error *err);
 // {"message": …}
+FIELDS_OUT(message, FIELD_OUT("message", FIELD_TEXT, .doc = "For people."))
 bool response_message(struct request *rq, struct response *rs, const char *message);
 
 typedef bool (*route_handler)(struct request *rq, struct response *rs, struct error *err);
