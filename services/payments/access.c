@@ -40,7 +40,7 @@ static bool unlock(struct request *rq, const char **ret_worker_id, const char **
 bool access_list(struct request *rq, struct response *rs, struct error *err)
 {
     const struct page_query *query = rq->query;
-    const struct page_list list = {.member = "contact_access", .list = &SQL_access_list, .count = &SQL_access_count, .count_cap = COUNT_CAP,
+    const struct page_list list = {.member = "contact_access", .list = &SQL_access_list, .count = &SQL_access_count,
                                    .filters = DB_IN(DB_TEXT(rq->caller.user_id))};
     return page_answer(rq, rs, query->page, query->per_page, query->cursor, &list, err);
 }

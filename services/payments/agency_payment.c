@@ -10,7 +10,7 @@ const char *const fee_types[] = {"subscription", "membership", "hiring", "commis
 bool agency_payment_list(struct request *rq, struct response *rs, struct error *err)
 {
     const struct agency_payments_query *query = rq->query;
-    const struct page_list list = {.member = "agency_payments", .list = &SQL_agency_payment_list, .count = &SQL_agency_payment_count, .count_cap = COUNT_CAP,
+    const struct page_list list = {.member = "agency_payments", .list = &SQL_agency_payment_list, .count = &SQL_agency_payment_count,
                                    .filters = DB_IN(DB_TEXT(rq->caller.user_id), DB_BOOL(rq->caller.is_admin), DB_TEXT(query->agency_id))};
     return page_answer(rq, rs, query->page, query->per_page, query->cursor, &list, err);
 }

@@ -58,6 +58,3 @@ static inline struct payments *payments_of(const struct app *app)
 {
     return app->state;
 }
-
-// The key before the first row, and the cap, of lists by time.
-#define COUNT_CAP 1000

@@ -17,7 +17,7 @@ bool reconciliation_read(struct request *rq, struct response *rs, struct error *
 bool payment_list(struct request *rq, struct response *rs, struct error *err)
 {
     const struct payments_query *query = rq->query;
-    const struct page_list list = {.member = "payments", .list = &SQL_payment_list, .count = &SQL_payment_count, .count_cap = COUNT_CAP,
+    const struct page_list list = {.member = "payments", .list = &SQL_payment_list, .count = &SQL_payment_count,
                                    .filters = DB_IN(DB_TEXT(query->state), DB_TEXT(query->user_id))};
     return page_answer(rq, rs, query->page, query->per_page, query->cursor, &list, err);
 }

@@ -106,7 +106,7 @@ static bool answer(struct response *rs, const char *json, struct error *err)
 bool list_by_creation(struct request *rq, struct response *rs, const char *member, const struct sql *list, const struct sql *count, struct error *err)
 {
     const struct page_query *query = rq->query;
-    const struct page_list page_list = {.member = member, .list = list, .count = count, .filters = DB_NOTHING, .count_cap = COUNT_CAP,
+    const struct page_list page_list = {.member = member, .list = list, .count = count, .filters = DB_NOTHING,
                                         .before_first = BEFORE_NEWEST};
     return page_answer(rq, rs, query->page, query->per_page, query->cursor, &page_list, err);
 }

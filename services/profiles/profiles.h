@@ -35,5 +35,3 @@ void count_cache_forget(struct count_cache *cache);
 
 // The key before the first row of a list by creation.
 #define BEFORE_NEWEST "infinity|~"
-// A list's total is counted up to here and then said to be an estimate.
-#define COUNT_CAP 1000

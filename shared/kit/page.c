@@ -9,6 +9,7 @@
 
 #define SIZE_DEFAULT 20
 #define DEPTH_MAX 10000
+#define COUNT_CAP 1000
 #define SIGNATURE_LENGTH 32
 
 static bool cursor_read(struct request *rq, const char *cursor, const char *filters, const char **ret_key);
@@ -95,6 +96,7 @@ bool page_answer(struct request *rq, struct response *rs, int64_t page_number, i
     struct db_value values[PAGE_FILTERS_MAX + 3];
     struct db_rows rows;
     const char *next_key, *filters = filters_text(rq, &list->filters);
+    const int64_t count_cap = list->count_cap ? list->count_cap : COUNT_CAP;
     int64_t total = -1;
     int count = 0;
     if (!filters) return error_set(err, &problem_unavailable, NULL);
@@ -106,10 +108,10 @@ bool page_answer(struct request *rq, struct response *rs, int64_t page_number, i
     if (!db_rows(&rq->db, list->list, (struct db_values){values, count + 3}, &rows, err)) return false;
     const char *json = rows_json(rq->arena, &rows, page.size, &next_key);
     if (!json) return error_set(err, &problem_unavailable, NULL);
-    values[count] = DB_INT(list->count_cap + 1);
+    values[count] = DB_INT(count_cap + 1);
     if (!page.after && db_row(&rq->db, list->count, (struct db_values){values, count + 1}, DB_OUT(DB_GET_INT(&total)), err) == DB_FAILED) return false;
-    const bool more = total > list->count_cap;
-    return page_write(rq, rs, list->member, json, &page, more ? list->count_cap : total, more, next_key, filters, err);
+    const bool more = total > count_cap;
+    return page_write(rq, rs, list->member, json, &page, more ? count_cap : total, more, next_key, filters, err);
 }
 
 // A cursor is base64url(key) "." signature; only ours for the same filters is taken.

@@ -51,7 +51,7 @@ struct page_list {
     const char *member;              // "purchases"
     const struct sql *list, *count;
     struct db_values filters;        // at most PAGE_FILTERS_MAX
-    int64_t count_cap;               // a longer total is said to be an estimate
+    int64_t count_cap;               // a longer total is said to be an estimate; 0: 1,000
     const char *before_first;        // the key before the first row; NULL: the statement takes null
 };
 #define PAGE_FILTERS_MAX 12
