@@ -1,10 +1,5 @@
 -- Users, their sessions and one-time codes, the mails that wait, signing keys and erasures.
 
-CREATE FUNCTION rfc3339(value timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-$$;
-COMMENT ON FUNCTION rfc3339 IS 'A time as the API writes it: UTC, milliseconds, Z.';
-
 CREATE TABLE users (
     id                 text        PRIMARY KEY CHECK (id ~ '^[A-Za-z0-9_-]+$' AND length(id) <= 64),
     email              text        CHECK (length(email) BETWEEN 3 AND 254),

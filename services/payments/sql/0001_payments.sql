@@ -1,16 +1,6 @@
 -- Money: packages, purchases, what they unlock, fees of agencies, refunds; the ledger over all of them; and M-Pesa's side:
 -- pushes, callbacks, the shared access token.
 
-CREATE FUNCTION rfc3339(value timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-$$;
-COMMENT ON FUNCTION rfc3339 IS 'A time as the API writes it: UTC, milliseconds, Z.';
-
-CREATE FUNCTION kes(cents bigint) RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT cents / 100.0::double precision
-$$;
-COMMENT ON FUNCTION kes IS 'Cents as the API writes an amount: KES with at most two decimals.';
-
 -- --- The ledger ------------------------------------------------------------------------------------
 
 CREATE TABLE ledger_entries (
@@ -72,11 +62,6 @@ END
 $$;
 CREATE TRIGGER ledger_post AFTER INSERT ON ledger_entries FOR EACH ROW EXECUTE FUNCTION ledger_post();
 
-CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
-END
-$$;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 
 -- --- What others tell us ---------------------------------------------------------------------------

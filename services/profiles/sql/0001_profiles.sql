@@ -1,10 +1,5 @@
 -- Profiles of users, by role; contact details apart; what strangers see is kept ready.
 
-CREATE FUNCTION rfc3339(value timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-$$;
-COMMENT ON FUNCTION rfc3339 IS 'A time as the API writes it: UTC, milliseconds, Z.';
-
 CREATE TABLE profiles (
     id            text        PRIMARY KEY CHECK (id ~ '^[A-Za-z0-9_-]+$' AND length(id) <= 64),
     user_id       text        NOT NULL CONSTRAINT profiles_user_key UNIQUE CHECK (length(user_id) BETWEEN 1 AND 64),
@@ -252,7 +247,7 @@ CREATE FUNCTION worker_json(h housegirl_profiles, p profiles, full_name boolean,
     SELECT json_build_object('id', h.id, 'profile_id', h.profile_id, 'age', h.age,
         'bio', CASE WHEN contact IS NOT NULL THEN h.bio ELSE h.bio_public END,
         'current_location', h.current_location, 'location', h.location, 'county', h.county, 'education', h.education,
-        'experience', h.experience, 'expected_salary', h.expected_salary / 100.0::double precision,
+        'experience', h.experience, 'expected_salary', kes(h.expected_salary),
         'accommodation_type', h.accommodation_type, 'skills', h.skills, 'languages', h.languages, 'role', h.role,
         'is_available', h.is_available, 'verification_status', h.verification_status, 'profile_photo_url', h.profile_photo_url,
         'photos', h.photos, 'first_name', p.first_name,
@@ -277,7 +272,7 @@ CREATE FUNCTION worker_event(h housegirl_profiles, p profiles) RETURNS json LANG
     SELECT json_build_object('worker_id', h.id, 'profile_id', h.profile_id, 'user_id', p.user_id, 'first_name', p.first_name,
         'last_name', left(p.last_name, 1), 'age', h.age, 'bio', h.bio_public, 'current_location', h.current_location, 'location', h.location,
         'county', h.county, 'education', h.education, 'experience', h.experience,
-        'expected_salary', h.expected_salary / 100.0::double precision, 'accommodation_type', h.accommodation_type,
+        'expected_salary', kes(h.expected_salary), 'accommodation_type', h.accommodation_type,
         'skills', h.skills, 'languages', h.languages, 'role', h.role, 'is_available', h.is_available,
         'verification_status', h.verification_status, 'profile_photo_url', h.profile_photo_url, 'is_active', p.is_active,
         'created_at', rfc3339(h.created_at), 'updated_at', rfc3339(h.updated_at))

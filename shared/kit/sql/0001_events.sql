@@ -1,4 +1,21 @@
--- The kit's own tables, the same in every service's database.
+-- The kit's own tables, and functions for everybody's SQL: the same in every service's database.
+
+CREATE FUNCTION rfc3339(value timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+$$;
+COMMENT ON FUNCTION rfc3339 IS 'A time as the API writes it: UTC, milliseconds, Z.';
+
+CREATE FUNCTION kes(cents bigint) RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT cents / 100.0::double precision
+$$;
+COMMENT ON FUNCTION kes IS 'Cents as the API writes an amount: KES with at most two decimals.';
+
+CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;
+END
+$$;
+COMMENT ON FUNCTION append_only IS 'For a trigger before UPDATE, DELETE and TRUNCATE of tables whose rows stay as they are.';
 
 CREATE TABLE outbox (
     id             bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -157,10 +174,4 @@ END
 $$;
 CREATE TRIGGER audit_chain BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION audit_chain();
 
-CREATE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION 'audit_log is append-only';
-END
-$$;
-CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
-    FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION append_only();

@@ -21,7 +21,7 @@ SELECT count(*), coalesce(min(place) FILTER (WHERE hash <> expected OR previous_
 -- The thousand keys that have waited longest.
 SELECT coalesce(json_agg(json_build_object(
            'topic', topic, 'key', key, 'state', state, 'reason', reason,
-           'parked_at', to_char(parked_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+           'parked_at', rfc3339(parked_at),
            'events', (SELECT count(*) FROM parked_events AS e WHERE (e.topic, e.key) = (k.topic, k.key)),
            'first_type', (SELECT e.headers ->> 'ce_type' FROM parked_events AS e
                            WHERE (e.topic, e.key) = (k.topic, k.key) ORDER BY e.id LIMIT 1))
@@ -141,7 +141,7 @@ WITH bulk AS MATERIALIZED (
       ORDER BY id LIMIT $1)
     LIMIT $1
 )
-SELECT id, topic, type, key, data, traceparent, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') FROM next;
+SELECT id, topic, type, key, data, traceparent, rfc3339(created_at) FROM next;
 
 -- name: relay_published
 UPDATE outbox SET published_at = clock_timestamp(), broker_cluster = $2 WHERE id = ANY ($1::bigint[]);
