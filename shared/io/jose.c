@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Tokens: what is checked before libcjose sees one, signing, verifying, sealing.
+// Tokens: reading, verifying, signing, sealing. libcjose signs and seals. Tokens that come from outside it does not see: where
+// memory is short, libcjose 0.6.2 uses what it was not given (cjose_jws_import, cjose_jws_verify), and the service would die.
+// So OpenSSL verifies them.
 #include "jose.h"
 
 #include <cjose/cjose.h>
 #include <ctype.h>
 #include <errno.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
 #include <string.h>
 
 #include "crypto.h"
@@ -13,23 +17,40 @@
 
 #define TOKEN_BYTES_MAX 8192
 #define SECRET_HEX_LENGTH 64
+#define ES256_NUMBER_BYTES 32
+#define ES256_DER_BYTES_MAX (2 + 2 * (2 + 1 + ES256_NUMBER_BYTES))
+#define RS256_BYTES_MIN 256
+#define GCM_TAG_BYTES 16
 
-// A token in its parts; an empty one is NULL.
+// A token in its parts, decoded.
+struct part {
+    void *bytes;
+    size_t length;
+};
 struct parts {
-    char *items[5];
-    size_t count;
+    struct part items[5];
+    size_t count, last_offset; // where in the token the last one begins
 };
 
+static bool token_read(const char *token, enum jose_algorithm algorithm, struct arena *arena, struct parts *ret,
+                       struct jose_header *ret_header, struct error *err);
 static bool token_split(const char *token, size_t parts, struct arena *arena, struct parts *ret);
-static json_t *header_parse(const char *part, struct arena *arena);
+static json_t *header_parse(const struct part *part);
 static bool header_is_plain(const json_t *header);
-static bool signature_fits(const char *part, enum jose_algorithm algorithm, struct arena *arena);
-static json_t *claims_verify(const struct jose_key *key, const char *token, struct error *err);
+static bool signature_fits(const struct part *part, enum jose_algorithm algorithm);
+static bool signature_holds(const struct jose_key *key, const char *token, const struct parts *parts);
+static size_t der_signature(const unsigned char *raw, unsigned char *ret);
+static unsigned char *der_integer(const unsigned char *number, unsigned char *ret);
 static cjose_jwk_t *secret_key(const char *secret_hex);
 
 static void jws_release(cjose_jws_t **jws)
 {
     cjose_jws_release(*jws);
+}
+
+static void digest_release(EVP_MD_CTX **context)
+{
+    EVP_MD_CTX_free(*context);
 }
 
 static void jwe_release(cjose_jwe_t **jwe)
@@ -57,7 +78,7 @@ static const char *algorithm_name(enum jose_algorithm algorithm)
     return algorithm == JOSE_ES256 ? "ES256" : "RS256";
 }
 
-// Neither libcjose nor our own checks tell a bad token from a lack of memory; each that may meet one sets errno to 0 first.
+// Neither a library nor our own checks tell a bad token from a lack of memory; each that may meet one sets errno to 0 first.
 static bool refuse(struct error *err, const char *cause)
 {
     error_set(err, problem_unless_memory(&problem_unauthenticated), NULL);
@@ -101,23 +122,7 @@ bool jose_header_read(const char *token, enum jose_algorithm algorithm, struct a
                       struct jose_header *ret, struct error *err)
 {
     struct parts parts;
-    errno = 0;
-    if (!token_split(token, 3, arena, &parts)) {
-        return refuse(err, "not a compact JWS");
-    }
-    CLEANUP(json_release) json_t *header = header_parse(parts.items[0], arena);
-    if (header == NULL || !header_is_plain(header)) {
-        return refuse(err, "token header malformed, or with a member that may not be there");
-    }
-    if (!text_equal(json_member_text(header, "alg"), algorithm_name(algorithm))) {
-        return refuse(err, "token is not signed with the algorithm expected");
-    }
-    if (!signature_fits(parts.items[2], algorithm, arena)) {
-        return refuse(err, "signature malformed");
-    }
-    ret->kid = arena_strdup(arena, json_member_text(header, "kid"));
-    ret->typ = arena_strdup(arena, json_member_text(header, "typ"));
-    return !arena_failed(arena) || error_set(err, &problem_unavailable, NULL);
+    return token_read(token, algorithm, arena, &parts, ret, err);
 }
 
 json_t *jose_verify(const struct jose_key *key, enum jose_algorithm algorithm, const char *token,
@@ -125,39 +130,51 @@ json_t *jose_verify(const struct jose_key *key, enum jose_algorithm algorithm, c
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_new(8 * TOKEN_BYTES_MAX);
     struct jose_header header;
+    struct parts parts;
     if (arena == NULL) {
         error_set(err, &problem_unavailable, NULL);
         return NULL;
     }
-    if (!jose_header_read(token, algorithm, arena, &header, err)) {
+    if (!token_read(token, algorithm, arena, &parts, &header, err)) {
         return NULL;
     }
     if (jose_key_algorithm(key) != algorithm) {
         refuse(err, "key is not one for this algorithm");
         return NULL;
     }
-    return claims_verify(key, token, err);
-}
-
-static json_t *claims_verify(const struct jose_key *key, const char *token, struct error *err)
-{
-    cjose_err cause = {0};
-    errno = 0;
-    CLEANUP(jws_release) cjose_jws_t *jws = cjose_jws_import(token, strlen(token), &cause);
-    uint8_t *payload = NULL;
-    size_t length = 0;
-    if (jws == NULL || !cjose_jws_verify(jws, jose_key_jwk(key), &cause) ||
-        !cjose_jws_get_plaintext(jws, &payload, &length, &cause)) {
+    if (!signature_holds(key, token, &parts)) {
         refuse(err, "signature does not fit");
         return NULL;
     }
     struct error malformed = {0};
-    CLEANUP(json_release) json_t *claims = json_parse((const char *)payload, length, &malformed);
+    CLEANUP(json_release) json_t *claims = json_parse(parts.items[1].bytes, parts.items[1].length, &malformed);
     if (!json_is_object(claims)) {
         refuse(err, "claims are no JSON object");
         return NULL;
     }
     return TAKE(claims);
+}
+
+static bool token_read(const char *token, enum jose_algorithm algorithm, struct arena *arena, struct parts *ret,
+                       struct jose_header *ret_header, struct error *err)
+{
+    errno = 0;
+    if (!token_split(token, 3, arena, ret)) {
+        return refuse(err, "not a compact JWS");
+    }
+    CLEANUP(json_release) json_t *header = header_parse(&ret->items[0]);
+    if (header == NULL || !header_is_plain(header)) {
+        return refuse(err, "token header malformed, or with a member that may not be there");
+    }
+    if (!text_equal(json_member_text(header, "alg"), algorithm_name(algorithm))) {
+        return refuse(err, "token is not signed with the algorithm expected");
+    }
+    if (!signature_fits(&ret->items[2], algorithm)) {
+        return refuse(err, "signature malformed");
+    }
+    ret_header->kid = arena_strdup(arena, json_member_text(header, "kid"));
+    ret_header->typ = arena_strdup(arena, json_member_text(header, "typ"));
+    return !arena_failed(arena) || error_set(err, &problem_unavailable, NULL);
 }
 
 // Splits at the dots; every part must be base64url in its one correct spelling.
@@ -171,13 +188,13 @@ static bool token_split(const char *token, size_t parts, struct arena *arena, st
     const char *at = token;
     while (ret->count < parts) {
         size_t part_length = strcspn(at, ".");
-        char *part = arena_memdup(arena, at, part_length);
-        void *bytes;
-        size_t count;
-        if (part == NULL || !crypto_base64url_decode(arena, part, &bytes, &count)) {
+        char *text = arena_memdup(arena, at, part_length);
+        struct part *part = &ret->items[ret->count];
+        if (text == NULL || !crypto_base64url_decode(arena, text, &part->bytes, &part->length)) {
             return false;
         }
-        ret->items[ret->count++] = part;
+        ret->count++;
+        ret->last_offset = (size_t)(at - token);
         at += part_length;
         if (*at == '\0') {
             break;
@@ -187,15 +204,10 @@ static bool token_split(const char *token, size_t parts, struct arena *arena, st
     return ret->count == parts && *at == '\0' && at[-1] != '.';
 }
 
-static json_t *header_parse(const char *part, struct arena *arena)
+static json_t *header_parse(const struct part *part)
 {
     struct error malformed = {0};
-    void *bytes;
-    size_t length;
-    if (!crypto_base64url_decode(arena, part, &bytes, &length)) {
-        return NULL;
-    }
-    CLEANUP(json_release) json_t *header = json_parse(bytes, length, &malformed);
+    CLEANUP(json_release) json_t *header = json_parse(part->bytes, part->length, &malformed);
     return json_is_object(header) ? TAKE(header) : NULL;
 }
 
@@ -211,13 +223,54 @@ static bool header_is_plain(const json_t *header)
     return true;
 }
 
-// libcjose halves an ES256 signature without looking at its length, so a longer one would pass too.
-static bool signature_fits(const char *part, enum jose_algorithm algorithm, struct arena *arena)
+static bool signature_fits(const struct part *part, enum jose_algorithm algorithm)
 {
-    void *bytes;
-    size_t length;
-    return crypto_base64url_decode(arena, part, &bytes, &length) &&
-           (algorithm == JOSE_ES256 ? length == 64 : length >= 256);
+    return algorithm == JOSE_ES256 ? part->length == 2 * ES256_NUMBER_BYTES : part->length >= RS256_BYTES_MIN;
+}
+
+// RFC 7515 §5.2: of all that stands before the last dot.
+static bool signature_holds(const struct jose_key *key, const char *token, const struct parts *parts)
+{
+    CLEANUP(digest_release) EVP_MD_CTX *context = EVP_MD_CTX_new();
+    const struct part *raw = &parts->items[2];
+    const unsigned char *signature = raw->bytes;
+    unsigned char der[ES256_DER_BYTES_MAX];
+    size_t length = raw->length;
+    if (jose_key_algorithm(key) == JOSE_ES256) {
+        length = der_signature(raw->bytes, der);
+        signature = der;
+    }
+    const bool holds = context != NULL &&
+                       EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, jose_key_public(key)) == 1 &&
+                       EVP_DigestVerify(context, signature, length, (const unsigned char *)token, parts->last_offset - 1) == 1;
+    ERR_clear_error(); // the next to ask OpenSSL on this thread is not to find ours
+    return holds;
+}
+
+// JOSE has the two numbers of an ECDSA signature side by side (RFC 7518 §3.4), OpenSSL wants them as SEQUENCE { r, s }. Needs no
+// memory.
+static size_t der_signature(const unsigned char *raw, unsigned char *ret)
+{
+    const unsigned char *end = der_integer(raw + ES256_NUMBER_BYTES, der_integer(raw, ret + 2));
+    ret[0] = 0x30;
+    ret[1] = (unsigned char)(end - ret - 2);
+    return (size_t)(end - ret);
+}
+
+// As short as it can be, with a zero before a first bit that would be taken for a minus. Returns where it ends.
+static unsigned char *der_integer(const unsigned char *number, unsigned char *ret)
+{
+    size_t length = ES256_NUMBER_BYTES;
+    for (; length > 1 && *number == 0; length--) {
+        number++;
+    }
+    const bool padded = (*number & 0x80) != 0;
+    *ret++ = 0x02;
+    *ret++ = (unsigned char)(length + padded);
+    if (padded) {
+        *ret++ = 0;
+    }
+    return (unsigned char *)memcpy(ret, number, length) + length;
 }
 
 bool jose_seal(const char *secret_hex, const char *plain, struct arena *arena, char **ret, struct error *err)
@@ -247,10 +300,10 @@ bool jose_open(const char *secret_hex, const char *sealed, struct arena *arena, 
     if (key == NULL || !token_split(sealed, 5, arena, &parts)) {
         return fail(err, "not a sealed text, or the secret is not 64 hex digits");
     }
-    CLEANUP(json_release) json_t *header = header_parse(parts.items[0], arena);
-    // 22 letters are 16 bytes: a shorter tag would be a weaker one.
+    CLEANUP(json_release) json_t *header = header_parse(&parts.items[0]);
+    // A shorter tag would be a weaker one.
     if (header == NULL || !header_is_plain(header) || !text_equal(json_member_text(header, "alg"), "dir") ||
-        !text_equal(json_member_text(header, "enc"), "A256GCM") || strlen(parts.items[4]) != 22) {
+        !text_equal(json_member_text(header, "enc"), "A256GCM") || parts.items[4].length != GCM_TAG_BYTES) {
         return fail(err, "sealed in another way than ours");
     }
     CLEANUP(jwe_release) cjose_jwe_t *jwe = cjose_jwe_import(sealed, strlen(sealed), &cause);

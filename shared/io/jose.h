@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Signed tokens through libcjose: ES256 for ours, RS256 for Firebase ID tokens. The algorithm is
+// Signed tokens, made by libcjose and verified by OpenSSL: ES256 for ours, RS256 for Firebase ID tokens. The algorithm is
 // chosen by the caller, never by the token. Parsed keys are immutable and shared between threads.
 #pragma once
 

@@ -4,7 +4,9 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <errno.h>
@@ -17,9 +19,12 @@
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 8192
 #define KID_MAX 128
+#define P256_BYTES 32
+#define POINT_BYTES (1 + 2 * P256_BYTES)
 
 struct jose_key {
     cjose_jwk_t *jwk; // never retained or released but at the end: its count is not atomic
+    EVP_PKEY *public_key;
     enum jose_algorithm algorithm;
     bool is_private;
     char kid[KID_MAX + 1];
@@ -29,6 +34,9 @@ static struct jose_key *key_wrap(cjose_jwk_t *jwk, const char *kid, struct error
 static bool key_is_fit(const struct jose_key *key);
 static bool kid_set(struct jose_key *key, const char *kid, struct arena *arena);
 static char *thumbprint(const struct jose_key *key, struct arena *arena);
+static EVP_PKEY *public_key_of(const json_t *members, enum jose_algorithm algorithm, struct arena *arena);
+static unsigned char *point_of(const json_t *members, struct arena *arena);
+static BIGNUM *number_of(const json_t *members, const char *name, struct arena *arena);
 static json_t *key_members(const struct jose_key *key, bool with_private);
 static EVP_PKEY *certificate_key(const char *pem);
 static char *rsa_jwk(const EVP_PKEY *key, struct arena *arena);
@@ -36,6 +44,26 @@ static char *rsa_jwk(const EVP_PKEY *key, struct arena *arena);
 static void evp_key_release(EVP_PKEY **key)
 {
     EVP_PKEY_free(*key);
+}
+
+static void number_release(BIGNUM **number)
+{
+    BN_free(*number);
+}
+
+static void build_release(OSSL_PARAM_BLD **build)
+{
+    OSSL_PARAM_BLD_free(*build);
+}
+
+static void params_release(OSSL_PARAM **params)
+{
+    OSSL_PARAM_free(*params);
+}
+
+static void context_release(EVP_PKEY_CTX **context)
+{
+    EVP_PKEY_CTX_free(*context);
 }
 
 static void jwk_text_release(char **text)
@@ -56,12 +84,14 @@ static struct jose_key *refuse(struct error *err, const char *cause)
 struct jose_key *jose_key_generate(struct error *err)
 {
     cjose_err cause = {0};
+    errno = 0;
     return key_wrap(cjose_jwk_create_EC_random(CJOSE_JWK_EC_P_256, &cause), NULL, err);
 }
 
 struct jose_key *jose_key_parse(const char *jwk, struct error *err)
 {
     cjose_err cause = {0};
+    errno = 0;
     if (strnlen(jwk, JWK_BYTES_MAX + 1) > JWK_BYTES_MAX) {
         return refuse(err, "JWK too long");
     }
@@ -71,6 +101,7 @@ struct jose_key *jose_key_parse(const char *jwk, struct error *err)
 struct jose_key *jose_key_from_certificate(const char *pem, const char *kid, struct error *err)
 {
     cjose_err cause = {0};
+    errno = 0;
     CLEANUP(arena_cleanup) struct arena *arena = arena_new(1 << 16);
     CLEANUP(evp_key_release) EVP_PKEY *public_key = certificate_key(pem);
     if (arena == NULL || public_key == NULL) {
@@ -102,6 +133,12 @@ static struct jose_key *key_wrap(cjose_jwk_t *jwk, const char *kid, struct error
     }
     CLEANUP(json_release) json_t *members = key_members(key, true);
     key->is_private = json_object_get(members, "d") != NULL;
+    key->public_key = public_key_of(members, key->algorithm, arena);
+    ERR_clear_error();
+    if (key->public_key == NULL) {
+        jose_key_free(key);
+        return refuse(err, "not a public key");
+    }
     return key;
 }
 
@@ -130,6 +167,56 @@ static bool kid_set(struct jose_key *key, const char *kid, struct arena *arena)
     }
     memcpy(key->kid, kid, strlen(kid) + 1);
     return cjose_jwk_set_kid(key->jwk, key->kid, strlen(key->kid), &cause);
+}
+
+// The same for OpenSSL.
+static EVP_PKEY *public_key_of(const json_t *members, enum jose_algorithm algorithm, struct arena *arena)
+{
+    const bool is_ec = algorithm == JOSE_ES256;
+    const unsigned char *point = is_ec ? point_of(members, arena) : NULL;
+    CLEANUP(number_release) BIGNUM *n = is_ec ? NULL : number_of(members, "n", arena);
+    CLEANUP(number_release) BIGNUM *e = is_ec ? NULL : number_of(members, "e", arena);
+    CLEANUP(build_release) OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+    const bool built = build != NULL && (is_ec ? point != NULL && OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) &&
+                                                     OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, POINT_BYTES)
+                                               : n != NULL && e != NULL && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, n) &&
+                                                     OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_E, e));
+    CLEANUP(params_release) OSSL_PARAM *params = built ? OSSL_PARAM_BLD_to_param(build) : NULL;
+    CLEANUP(context_release) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, is_ec ? "EC" : "RSA", NULL);
+    EVP_PKEY *key = NULL;
+    if (params == NULL || context == NULL || EVP_PKEY_fromdata_init(context) != 1 ||
+        EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, params) != 1) {
+        return NULL;
+    }
+    return key;
+}
+
+// SEC 1 §2.3.3, uncompressed.
+static unsigned char *point_of(const json_t *members, struct arena *arena)
+{
+    unsigned char *point = arena_alloc(arena, POINT_BYTES);
+    const char *texts[] = {json_member_text(members, "x"), json_member_text(members, "y")};
+    if (point == NULL) {
+        return NULL;
+    }
+    point[0] = 4;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        void *bytes;
+        size_t length;
+        if (texts[i] == NULL || !crypto_base64url_decode(arena, texts[i], &bytes, &length) || length != P256_BYTES) {
+            return NULL;
+        }
+        memcpy(point + 1 + i * P256_BYTES, bytes, P256_BYTES);
+    }
+    return point;
+}
+
+static BIGNUM *number_of(const json_t *members, const char *name, struct arena *arena)
+{
+    const char *text = json_member_text(members, name);
+    void *bytes;
+    size_t length;
+    return text != NULL && crypto_base64url_decode(arena, text, &bytes, &length) ? BN_bin2bn(bytes, (int)length, NULL) : NULL;
 }
 
 // RFC 7638: SHA-256 of the required members, sorted, without blanks.
@@ -164,6 +251,7 @@ void jose_key_free(struct jose_key *key)
 {
     if (key != NULL) {
         cjose_jwk_release(key->jwk);
+        EVP_PKEY_free(key->public_key);
         free(key);
     }
 }
@@ -193,6 +281,11 @@ enum jose_algorithm jose_key_algorithm(const struct jose_key *key)
 const cjose_jwk_t *jose_key_jwk(const struct jose_key *key)
 {
     return key->jwk;
+}
+
+EVP_PKEY *jose_key_public(const struct jose_key *key)
+{
+    return key->public_key;
 }
 
 bool jose_key_can_sign(const struct jose_key *key)

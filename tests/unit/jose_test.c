@@ -160,6 +160,18 @@ static void every_changed_letter_is_noticed(void **state)
     }
 }
 
+// One in 128 holds a number that is shorter than the others, every other one a number that begins with a bit.
+static void a_signature_of_any_numbers_verifies(void **state)
+{
+    struct error err = {0};
+    CLEANUP(key_release) struct jose_key *key = jose_key_generate(&err);
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        CLEANUP(arena_cleanup) struct arena *arena = arena_new(1 << 16);
+        assert_true(verifies(key, JOSE_ES256, signed_token(arena, key)));
+    }
+}
+
 static void another_key_does_not_verify(void **state)
 {
     struct error err = {0};
@@ -419,6 +431,7 @@ int main(void)
         T(signing_and_verifying_agree),
         T(a_public_jwk_has_no_private_part),
         T(every_changed_letter_is_noticed),
+        T(a_signature_of_any_numbers_verifies),
         T(another_key_does_not_verify),
         T(the_header_is_checked_first),
         T(alg_none_and_hmac_by_public_key_are_refused),

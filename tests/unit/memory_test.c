@@ -159,6 +159,46 @@ static void a_token_is_not_called_bad(void **state)
     assert_true(do_with_refusals(read_header) > 10);
 }
 
+static char *own_token;
+
+static bool verify(struct arena *arena, struct error *err)
+{
+    (void)arena;
+    CLEANUP(json_release) json_t *claims = jose_verify(key, JOSE_ES256, own_token, err);
+    if (!claims) return false;
+    assert_string_equal(json_member_text(claims, "sub"), "u1");
+    return true;
+}
+
+static void a_token_holds_or_nobody_knows(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    struct arena *arena = arena_new(1 << 16);
+    CLEANUP(json_release) json_t *claims = json_parse("{\"sub\":\"u1\"}", 12, &err);
+    key = jose_key_generate(&err);
+    assert_true(jose_sign(key, "at+jwt", claims, arena, &own_token, &err));
+    assert_true(do_with_refusals(verify) > 10);
+    jose_key_free(key);
+    arena_free(arena);
+}
+
+static bool take_a_key(struct arena *arena, struct error *err)
+{
+    static const char jwk[] = "{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"k\",\"x\":\"oBVjDMoaRFmgkht8L3Dd1EFp1WctRN9sbvOpJD3Du3o\","
+                              "\"y\":\"KaE7i5AV7kvbi_MuKeVR9CTApzb6DKwl7AaP3e94o8g\"}";
+    (void)arena;
+    struct jose_key *taken = jose_key_parse(jwk, err);
+    jose_key_free(taken);
+    return taken;
+}
+
+static void a_key_is_taken_or_not(void **state)
+{
+    (void)state;
+    assert_true(do_with_refusals(take_a_key) > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +208,8 @@ int main(void)
         cmocka_unit_test(json_is_neither_malformed_nor_cut),
         cmocka_unit_test(a_token_is_signed_or_not),
         cmocka_unit_test(a_token_is_not_called_bad),
+        cmocka_unit_test(a_token_holds_or_nobody_knows),
+        cmocka_unit_test(a_key_is_taken_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
