@@ -2,12 +2,10 @@
 // Makes calls fail, one at a time: a library that a service is started with (LD_PRELOAD), which stands before the C library and
 // libpq. It does nothing until a request says which of the calls made for it is to fail; see control.h.
 //
-// Left out is what two libraries allocate, as their answer is known: librdkafka ends the process when memory is short, by design
-// (rd_malloc asserts), and libcjose 0.6.2 does not look whether it got any when it takes a token apart (cjose_jws_import) and
-// checks its signature (cjose_jws_verify, with ECDSA_SIG_new), so the service dies. Its end is the matter of tests/chaos.
+// Left out is what librdkafka allocates, as its answer is known: it ends the process when memory is short, by design (rd_malloc
+// asserts). Its end is the matter of tests/chaos.
 #include "control.h"
 
-#include <cjose/cjose.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -33,31 +31,24 @@ THREAD_LOCAL int inside; // our own work, and that of libpq in a call that has b
 
 static struct fault_control *control;
 static const char *service = "", *trace;
-static struct {
-    const char *library;
-    uintptr_t begin, end; // where its code stands
-} left_out[] = {{"librdkafka", 0, 0}, {"libcjose", 0, 0}};
+static uintptr_t left_out_begin, left_out_end; // where the code of librdkafka stands
 
 static int find_left_out(struct dl_phdr_info *info, size_t size, void *unused)
 {
     (void)size;
     (void)unused;
-    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++) {
-        for (int j = 0; strstr(info->dlpi_name, left_out[i].library) && j < info->dlpi_phnum; j++) {
-            const ElfW(Phdr) *part = &info->dlpi_phdr[j];
-            if (part->p_type != PT_LOAD || !(part->p_flags & PF_X)) continue;
-            left_out[i].begin = info->dlpi_addr + part->p_vaddr;
-            left_out[i].end = left_out[i].begin + part->p_memsz;
-        }
+    for (int i = 0; strstr(info->dlpi_name, "librdkafka") && i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        if (part->p_type != PT_LOAD || !(part->p_flags & PF_X)) continue;
+        left_out_begin = info->dlpi_addr + part->p_vaddr;
+        left_out_end = left_out_begin + part->p_memsz;
     }
     return 0;
 }
 
 static bool is_left_out(uintptr_t caller)
 {
-    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
-        if (caller >= left_out[i].begin && caller < left_out[i].end) return true;
-    return false;
+    return caller >= left_out_begin && caller < left_out_end;
 }
 
 __attribute__((constructor)) static void start(void)
@@ -194,26 +185,6 @@ DATABASE_CALL(int, PQpipelineSync, (PGconn *pg), (pg))
 DATABASE_CALL(int, PQflush, (PGconn *pg), (pg))
 DATABASE_CALL(int, PQconsumeInput, (PGconn *pg), (pg))
 DATABASE_CALL(PGresult *, PQgetResult, (PGconn *pg), (pg))
-
-// --- libcjose: left out with all that OpenSSL and jansson allocate for it --------------------------------------
-
-cjose_jws_t *cjose_jws_import(const char *token, size_t length, cjose_err *err)
-{
-    REAL(cjose_jws_import)
-    inside++;
-    cjose_jws_t *jws = real(token, length, err);
-    inside--;
-    return jws;
-}
-
-bool cjose_jws_verify(cjose_jws_t *jws, const cjose_jwk_t *key, cjose_err *err)
-{
-    REAL(cjose_jws_verify)
-    inside++;
-    const bool fits = real(jws, key, err);
-    inside--;
-    return fits;
-}
 
 // --- Produce: the relay's, which no request makes -----------------------------------------------------------
 
