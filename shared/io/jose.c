@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Tokens: reading, verifying, signing, sealing. libcjose signs and seals. Tokens that come from outside it does not see: where
-// memory is short, libcjose 0.6.2 uses what it was not given (cjose_jws_import, cjose_jws_verify), and the service would die.
-// So OpenSSL verifies them.
+// Tokens: reading, verifying, signing, sealing. libcjose signs. The rest is OpenSSL's, as libcjose 0.6.2 does not bear a lack of
+// memory there: it uses what it was not given (cjose_jws_import, cjose_jws_verify), so that the service would die of a token from
+// outside, and keeps what it had of a sealed text.
 #include "jose.h"
 
 #include <cjose/cjose.h>
@@ -16,10 +16,11 @@
 #include "text.h"
 
 #define TOKEN_BYTES_MAX 8192
-#define SECRET_HEX_LENGTH 64
+#define SECRET_BYTES 32
 #define ES256_NUMBER_BYTES 32
 #define ES256_DER_BYTES_MAX (2 + 2 * (2 + 1 + ES256_NUMBER_BYTES))
 #define RS256_BYTES_MIN 256
+#define GCM_IV_BYTES 12
 #define GCM_TAG_BYTES 16
 
 // A token in its parts, decoded.
@@ -41,7 +42,9 @@ static bool signature_fits(const struct part *part, enum jose_algorithm algorith
 static bool signature_holds(const struct jose_key *key, const char *token, const struct parts *parts);
 static size_t der_signature(const unsigned char *raw, unsigned char *ret);
 static unsigned char *der_integer(const unsigned char *number, unsigned char *ret);
-static cjose_jwk_t *secret_key(const char *secret_hex);
+static bool gcm(bool encrypt, const unsigned char *key, const unsigned char *iv, const char *along, size_t along_length, const void *from, size_t length,
+                void *to, unsigned char *tag);
+static bool secret_read(const char *secret_hex, unsigned char ret[SECRET_BYTES]);
 
 static void jws_release(cjose_jws_t **jws)
 {
@@ -53,24 +56,14 @@ static void digest_release(EVP_MD_CTX **context)
     EVP_MD_CTX_free(*context);
 }
 
-static void jwe_release(cjose_jwe_t **jwe)
+static void cipher_release(EVP_CIPHER_CTX **context)
 {
-    cjose_jwe_release(*jwe);
+    EVP_CIPHER_CTX_free(*context);
 }
 
 static void header_release(cjose_header_t **header)
 {
     cjose_header_release(*header);
-}
-
-static void jwk_release(cjose_jwk_t **jwk)
-{
-    cjose_jwk_release(*jwk);
-}
-
-static void text_release(char **text)
-{
-    cjose_get_dealloc()(*text);
 }
 
 static const char *algorithm_name(enum jose_algorithm algorithm)
@@ -273,66 +266,82 @@ static unsigned char *der_integer(const unsigned char *number, unsigned char *re
     return (unsigned char *)memcpy(ret, number, length) + length;
 }
 
+// JWE in its compact form, the key itself as the secret: header..iv.cipher.tag (RFC 7516 §7.1).
 bool jose_seal(const char *secret_hex, const char *plain, struct arena *arena, char **ret, struct error *err)
 {
-    cjose_err cause = {0};
-    errno = 0;
-    CLEANUP(jwk_release) cjose_jwk_t *key = secret_key(secret_hex);
-    CLEANUP(header_release) cjose_header_t *header = cjose_header_new(&cause);
-    if (key == NULL || header == NULL ||
-        !cjose_header_set(header, CJOSE_HDR_ALG, CJOSE_HDR_ALG_DIR, &cause) ||
-        !cjose_header_set(header, CJOSE_HDR_ENC, CJOSE_HDR_ENC_A256GCM, &cause)) {
+    static const char header[] = "{\"alg\":\"dir\",\"enc\":\"A256GCM\"}";
+    unsigned char key[SECRET_BYTES], iv[GCM_IV_BYTES], tag[GCM_TAG_BYTES];
+    const size_t length = strlen(plain);
+    if (!secret_read(secret_hex, key)) {
         return fail(err, "the sealing secret must be 64 hex digits");
     }
-    CLEANUP(jwe_release)
-    cjose_jwe_t *jwe = cjose_jwe_encrypt(key, header, (const uint8_t *)plain, strlen(plain), &cause);
-    CLEANUP(text_release) char *sealed = jwe != NULL ? cjose_jwe_export(jwe, &cause) : NULL;
-    *ret = arena_strdup(arena, sealed);
-    return *ret != NULL || fail(err, cause.message);
+    errno = 0;
+    crypto_random(iv, sizeof iv);
+    const char *protected = crypto_base64url(arena, header, sizeof header - 1);
+    unsigned char *cipher = arena_alloc(arena, length + 1);
+    const bool sealed = protected && cipher && gcm(true, key, iv, protected, strlen(protected), plain, length, cipher, tag);
+    explicit_bzero(key, sizeof key);
+    *ret = sealed ? arena_printf(arena, "%s..%s.%s.%s", protected, crypto_base64url(arena, iv, sizeof iv), crypto_base64url(arena, cipher, length),
+                                 crypto_base64url(arena, tag, sizeof tag))
+                  : NULL;
+    if (arena_failed(arena)) {
+        return error_set(err, &problem_unavailable, NULL);
+    }
+    return *ret != NULL || fail(err, "cannot seal");
 }
 
 bool jose_open(const char *secret_hex, const char *sealed, struct arena *arena, char **ret, struct error *err)
 {
-    cjose_err cause = {0};
+    unsigned char key[SECRET_BYTES];
     struct parts parts;
     errno = 0;
-    CLEANUP(jwk_release) cjose_jwk_t *key = secret_key(secret_hex);
-    if (key == NULL || !token_split(sealed, 5, arena, &parts)) {
+    if (!secret_read(secret_hex, key) || !token_split(sealed, 5, arena, &parts)) {
         return fail(err, "not a sealed text, or the secret is not 64 hex digits");
     }
     CLEANUP(json_release) json_t *header = header_parse(&parts.items[0]);
+    const struct part *iv = &parts.items[2], *cipher = &parts.items[3], *tag = &parts.items[4];
     // A shorter tag would be a weaker one.
     if (header == NULL || !header_is_plain(header) || !text_equal(json_member_text(header, "alg"), "dir") ||
-        !text_equal(json_member_text(header, "enc"), "A256GCM") || parts.items[4].length != GCM_TAG_BYTES) {
+        !text_equal(json_member_text(header, "enc"), "A256GCM") || parts.items[1].length != 0 || iv->length != GCM_IV_BYTES ||
+        tag->length != GCM_TAG_BYTES) {
         return fail(err, "sealed in another way than ours");
     }
-    CLEANUP(jwe_release) cjose_jwe_t *jwe = cjose_jwe_import(sealed, strlen(sealed), &cause);
-    size_t length = 0;
-    CLEANUP(text_release)
-    char *plain = jwe != NULL ? (char *)cjose_jwe_decrypt(jwe, key, &length, &cause) : NULL;
-    *ret = plain != NULL ? arena_memdup(arena, plain, length) : NULL;
-    if (plain != NULL) {
-        explicit_bzero(plain, length);
-    }
-    return *ret != NULL || fail(err, "sealed with another secret, or changed");
+    char *plain = arena_alloc(arena, cipher->length + 1); // zeroed: ends as a text does
+    const bool opened = plain && gcm(false, key, iv->bytes, sealed, strcspn(sealed, "."), cipher->bytes, cipher->length, plain, tag->bytes);
+    explicit_bzero(key, sizeof key);
+    *ret = opened ? plain : NULL;
+    return opened || fail(err, "sealed with another secret, or changed");
 }
 
-static cjose_jwk_t *secret_key(const char *secret_hex)
+// AES-256-GCM; `along` is guarded, too, but stays as it is. The tag is written where it encrypts, and must fit where it decrypts.
+static bool gcm(bool encrypt, const unsigned char *key, const unsigned char *iv, const char *along, size_t along_length, const void *from, size_t length,
+                void *to, unsigned char *tag)
+{
+    CLEANUP(cipher_release) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    int count;
+    const bool done = context != NULL && EVP_CipherInit_ex(context, EVP_aes_256_gcm(), NULL, key, iv, encrypt) == 1 &&
+                      EVP_CipherUpdate(context, NULL, &count, (const unsigned char *)along, (int)along_length) == 1 &&
+                      EVP_CipherUpdate(context, to, &count, from, (int)length) == 1 &&
+                      (encrypt || EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, GCM_TAG_BYTES, tag) == 1) &&
+                      EVP_CipherFinal_ex(context, (unsigned char *)to + length, &count) == 1 &&
+                      (!encrypt || EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, GCM_TAG_BYTES, tag) == 1);
+    ERR_clear_error();
+    return done;
+}
+
+static bool secret_read(const char *secret_hex, unsigned char ret[SECRET_BYTES])
 {
     static const char digits[] = "0123456789abcdef";
-    uint8_t bytes[SECRET_HEX_LENGTH / 2] = {0};
-    if (strlen(secret_hex) != SECRET_HEX_LENGTH) {
-        return NULL;
+    memset(ret, 0, SECRET_BYTES);
+    if (strlen(secret_hex) != 2 * SECRET_BYTES) {
+        return false;
     }
-    for (size_t i = 0; i < SECRET_HEX_LENGTH; i++) {
+    for (size_t i = 0; i < 2 * SECRET_BYTES; i++) {
         const char *digit = strchr(digits, tolower((unsigned char)secret_hex[i]));
         if (digit == NULL) {
-            return NULL;
+            return false;
         }
-        bytes[i / 2] = (uint8_t)(bytes[i / 2] << 4 | (digit - digits));
+        ret[i / 2] = (unsigned char)(ret[i / 2] << 4 | (digit - digits));
     }
-    cjose_err cause = {0};
-    cjose_jwk_t *key = cjose_jwk_create_oct_spec(bytes, sizeof(bytes), &cause);
-    explicit_bzero(bytes, sizeof(bytes));
-    return key;
+    return true;
 }

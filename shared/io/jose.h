@@ -39,6 +39,6 @@ MUST_USE bool jose_header_read(const char *token, enum jose_algorithm algorithm,
 MUST_USE json_t *jose_verify(const struct jose_key *key, enum jose_algorithm algorithm,
                              const char *token, struct error *err);
 
-// Encrypts small secrets at rest (JWE, dir + A256GCM). secret_hex: 64 hex digits.
+// Encrypts small secrets at rest (JWE of RFC 7516, dir + A256GCM). secret_hex: 64 hex digits.
 MUST_USE bool jose_seal(const char *secret_hex, const char *plain, struct arena *arena, char **ret, struct error *err);
 MUST_USE bool jose_open(const char *secret_hex, const char *sealed, struct arena *arena, char **ret, struct error *err);

@@ -382,6 +382,16 @@ static void sealing_keeps_and_guards_a_secret(void **state)
     }
 }
 
+// The databases hold some of before.
+static void what_libcjose_sealed_is_opened(void **state)
+{
+    struct error err = {0};
+    char *plain = NULL;
+    assert_true(jose_open("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+                          "eyJhbGciOiAiZGlyIiwgImVuYyI6ICJBMjU2R0NNIn0..2398_TKmR6Qhhpfj.yy7IosHUAV1J-rXnduo.oOlslHVLbbfOGoQ_DlU4vw", *state, &plain, &err));
+    assert_string_equal(plain, "{\"d\":\"secret\"}");
+}
+
 struct shared {
     struct jose_key *key;
     char *token;
@@ -439,6 +449,7 @@ int main(void)
         T(only_keys_of_our_kinds_are_parsed),
         T(a_certificate_verifies_rs256),
         T(sealing_keeps_and_guards_a_secret),
+        T(what_libcjose_sealed_is_opened),
         T(threads_share_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,6 +199,21 @@ static void a_key_is_taken_or_not(void **state)
     assert_true(do_with_refusals(take_a_key) > 10);
 }
 
+static bool seal_and_open(struct arena *arena, struct error *err)
+{
+    static const char secret[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    char *sealed = NULL, *plain = NULL;
+    if (!jose_seal(secret, "hidden", arena, &sealed, err) || !jose_open(secret, sealed, arena, &plain, err)) return false;
+    assert_string_equal(plain, "hidden");
+    return true;
+}
+
+static void a_secret_is_sealed_or_not(void **state)
+{
+    (void)state;
+    assert_true(do_with_refusals(seal_and_open) > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_token_is_not_called_bad),
         cmocka_unit_test(a_token_holds_or_nobody_knows),
         cmocka_unit_test(a_key_is_taken_or_not),
+        cmocka_unit_test(a_secret_is_sealed_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
