@@ -33,7 +33,10 @@ bool spool_write(const char *folder, const struct spooled *callback, struct aren
     CLEANUP(json_release) json_t *content = json_pack("{s:s, s:s, s:s}", "push_id", callback->push_id, "source", callback->source_address, "body", callback->body);
     const char *text = content ? json_text(arena, content) : NULL;
     if (!part || !whole || !text) return error_set(err, &problem_unavailable, NULL);
-    if (write_synced(part, text) && rename(part, whole) == 0) return true;
+    if (write_synced(part, text)) {
+        if (rename(part, whole) == 0) return true;
+        unlink(part);
+    }
     error_set(err, &problem_unavailable, NULL);
     return error_cause(err, "%s cannot be written: %m", folder);
 }

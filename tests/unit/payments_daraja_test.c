@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +178,28 @@ static void a_spooled_callback_goes_only_once_it_is_taken(void **state)
     assert_false(spool_write(folder, &callback, arena, &err));
 }
 
+static bool renames_fail;
+
+int rename(const char *from, const char *to)
+{
+    if (!renames_fail) return renameat(AT_FDCWD, from, AT_FDCWD, to);
+    errno = EIO;
+    return -1;
+}
+
+static void a_callback_that_cannot_be_spooled_leaves_nothing(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/dc-spool-XXXXXX";
+    struct error err = {0};
+    assert_non_null(mkdtemp(folder));
+    renames_fail = true;
+    assert_false(spool_write(folder, &(const struct spooled){"push-1", "127.0.0.1", "{}"}, arena, &err));
+    renames_fail = false;
+    assert_ptr_equal(err.problem, &problem_unavailable);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_failed_callback_has_no_metadata),
         cmocka_unit_test(anything_else_is_no_callback),
         cmocka_unit_test(a_spooled_callback_goes_only_once_it_is_taken),
+        cmocka_unit_test(a_callback_that_cannot_be_spooled_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
