@@ -180,6 +180,7 @@ static void *keep_connected(void *argument)
 {
     struct db_pool *pool = argument;
     int64_t backoff_ms = BACKOFF_MS_MIN;
+    pthread_setname_np(pthread_self(), "db-keeper");
     pthread_mutex_lock(&pool->mutex);
     while (!pool->closing) {
         if (!pool->broken) {

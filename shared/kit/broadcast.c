@@ -59,6 +59,7 @@ static void note_caught_up(struct reader *reader)
 static void *reader_main(void *argument)
 {
     struct reader *reader = argument;
+    pthread_setname_np(pthread_self(), "broadcast");
     struct arena *arena = arena_new((size_t)64 << 20);
     struct kafka_message *messages = calloc(BATCH, sizeof *messages);
     while (arena && messages && !atomic_load(&reader->stopping)) {

@@ -145,6 +145,7 @@ static void tell_progress(struct inbox *inbox)
 static void *inbox_main(void *argument)
 {
     struct inbox *inbox = argument;
+    pthread_setname_np(pthread_self(), "inbox");
     while (!atomic_load(&inbox->stopping)) {
         int count = kafka_consumer_poll(inbox->consumer, inbox->arena, inbox->messages, (int)inbox->app->config.inbox_batch, POLL_MS);
         metric_add(inbox->seen_metric, count);

@@ -83,6 +83,7 @@ static void add_all(struct jobs *jobs, const struct job *rows)
 static void *loop(void *argument)
 {
     struct jobs *jobs = argument;
+    pthread_setname_np(pthread_self(), "jobs");
     pthread_mutex_lock(&jobs->lock);
     while (!jobs->stopping) {
         const int64_t now_ms = clock_monotonic_ms();

@@ -76,6 +76,7 @@ void relay_stop(struct relay *relay)
 static void *relay_main(void *argument)
 {
     struct relay *relay = argument;
+    pthread_setname_np(pthread_self(), "relay");
     while (!atomic_load(&relay->stopping)) {
         struct error err = {0};
         bool ok = relay->pool || relay_connect(relay, &err);

@@ -99,6 +99,7 @@ static void *work(void *argument)
     struct crew *crew = argument;
     struct arena *arena = NULL;
     int64_t pause_ms = PAUSE_MS_MIN;
+    pthread_setname_np(pthread_self(), crew->worker->name);
     while (!atomic_load(&crew->workers->app->stopping)) {
         if (!arena) arena = arena_new(MEMORY_BYTES);
         if (arena && run_once(crew, arena)) {
