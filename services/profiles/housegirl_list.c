@@ -18,6 +18,10 @@ static const struct {
     {"experience", &SQL_worker_near_experienced},
 };
 
+// A look costs a tenth of a microsecond or two.
+#define LOOKS_FIRST 500
+#define LOOKS_MOST 40000
+
 #define FACETS_MAX 96
 struct facets {
     struct arena *arena;
@@ -134,24 +138,47 @@ struct found {
     struct worker_total total; // count -1: not known
 };
 
-static bool find(struct request *rq, const struct sql *sql, const struct listing *listing, const struct page *page, struct found *ret, struct error *err)
+// last: what is the statement's own, $11.
+static bool find(struct request *rq, const struct sql *sql, const struct listing *listing, const struct page *page, struct db_value last, struct found *ret,
+                 struct error *err)
 {
-    const struct db_value values[] = {DB_TEXT(listing->facets), listing->min_salary, listing->max_salary, listing->min_age, listing->max_age,
-                                      DB_TEXT(page->after ? page->after : listing->before), DB_INT(page->offset), DB_INT(page->size),
-                                      DB_TEXT(rq->caller.user_id), DB_BOOL(rq->caller.is_admin), DB_TEXT(listing->sort)};
-    const int count = sql == listing->far ? 11 : 10; // the sort is in the name of the others
     *ret = (struct found){0};
-    return db_row(&rq->db, sql, (struct db_values){values, count},
+    return db_row(&rq->db, sql,
+                  DB_IN(DB_TEXT(listing->facets), listing->min_salary, listing->max_salary, listing->min_age, listing->max_age,
+                        DB_TEXT(page->after ? page->after : listing->before), DB_INT(page->offset), DB_INT(page->size), DB_TEXT(rq->caller.user_id),
+                        DB_BOOL(rq->caller.is_admin), last),
                   DB_OUT(DB_GET_TEXT(&ret->workers), DB_GET_TEXT(&ret->next_key), DB_GET_INT(&ret->count), DB_GET_INT(&ret->total.count),
                          DB_GET_BOOL(&ret->total.is_few)), err) == DB_FOUND;
 }
 
-// Near first, unless it is known that few fit.
+// How many to look at, in the order of the list, until a page of those that fit has been met, if they are spread evenly: twice as many.
+static bool looks_needed(struct request *rq, const struct listing *listing, const struct page *page, int64_t *ret, int64_t *ret_workers, struct error *err)
+{
+    int64_t fitting = 0;
+    if (db_row(&rq->db, &SQL_worker_estimate,
+               DB_IN(DB_TEXT(listing->facets), listing->min_salary, listing->max_salary, listing->min_age, listing->max_age),
+               DB_OUT(DB_GET_INT(&fitting), DB_GET_INT(ret_workers)), err) != DB_FOUND)
+        return false;
+    *ret = 2 * (page->offset + page->size + 1) * (*ret_workers / (fitting > 1 ? fitting : 1) + 1);
+    return true;
+}
+
+// A short look first, unless it is known that few fit. Where it is not enough though it should have been, what is looked for does not
+// go together, as two words that never meet; then, and where too many would have to be looked at, all that fit are looked for.
 static bool find_page(struct request *rq, const struct sql *near, const struct listing *listing, const struct page *page, bool few, struct found *ret,
                       struct error *err)
 {
-    if (few) return find(rq, listing->far, listing, page, ret, err);
-    return find(rq, near, listing, page, ret, err) && (ret->next_key || !listing->far || find(rq, listing->far, listing, page, ret, err));
+    const struct db_value sort = DB_TEXT(listing->sort);
+    int64_t looks = 0, workers = 0;
+    if (few) return find(rq, listing->far, listing, page, sort, ret, err);
+    if (!find(rq, near, listing, page, DB_INT(LOOKS_FIRST), ret, err)) return false;
+    if (ret->next_key || !listing->far) return true;
+    if (!looks_needed(rq, listing, page, &looks, &workers, err)) return false;
+    if (looks > 2 * LOOKS_FIRST && looks <= LOOKS_MOST && looks < workers) {
+        if (!find(rq, near, listing, page, DB_INT(looks), ret, err)) return false;
+        if (ret->next_key) return true;
+    }
+    return find(rq, listing->far, listing, page, sort, ret, err);
 }
 
 // What is not known yet is counted, at most once in a few seconds for the same filters.

@@ -391,13 +391,26 @@ CREATE FUNCTION worker_rank(h housegirl_profiles, sort text) RETURNS bigint LANG
 $$;
 COMMENT ON FUNCTION worker_rank IS 'Sort key of a worker.';
 
--- How many workers a list looks at in its order before the filters are asked for all that fit: with N of them, looking at n finds
--- a page where one in n / 21 fits, and otherwise less than N * 21 / n fit. One of those costs about five looks, since it is read
--- from the table: both are the same at the root of 5 * 21 N. A set of one, which PostgreSQL makes part of the statement that asks.
+-- What the planner expects: it knows how many have each of the commonest facets, and how salaries and ages are spread.
+CREATE FUNCTION worker_estimate(names text[], min_salary bigint, max_salary bigint, min_age integer, max_age integer)
+RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$ -- or EXPLAIN is refused
+DECLARE
+    plan json;
+BEGIN
+    EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM housegirl_profiles WHERE is_listed AND facets @> %L::bigint[]'
+                   ' AND worker_in_bounds(expected_salary, age, %L, %L, %L, %L)', facet_hashes(names), min_salary, max_salary, min_age, max_age) INTO plan;
+    RETURN (plan -> 0 -> 'Plan' ->> 'Plan Rows')::bigint;
+END
+$$;
+COMMENT ON FUNCTION worker_estimate IS 'How many workers fit, by statistics: a tenth of a millisecond.';
+
+-- Among N workers, looking at n in order finds a page of 21 where one in n / 21 fits, and otherwise less than N * 21 / n fit. One of
+-- those costs about five looks, since it is read from the table: both are the same at the root of 5 * 21 N. A set of one, which
+-- PostgreSQL makes part of the statement that asks.
 CREATE FUNCTION worker_reach() RETURNS SETOF bigint LANGUAGE sql STABLE ROWS 1 AS $$
     SELECT greatest(500, sqrt(105 * greatest(reltuples, 0)))::bigint FROM pg_class WHERE oid = 'housegirl_profiles'::regclass
 $$;
-COMMENT ON FUNCTION worker_reach IS 'How many workers a list looks at one after the other.';
+COMMENT ON FUNCTION worker_reach IS 'How many workers are looked at in order for what those that fit few filters cost.';
 
 CREATE FUNCTION worker_seen_by(worker_id text, viewer text, viewer_is_admin boolean) RETURNS SETOF json LANGUAGE sql STABLE AS $$
     SELECT worker_json(h, p, viewer IS NOT NULL, c.contact)

@@ -1,11 +1,12 @@
 -- Statements of the profiles service. Named blocks: see shared/kit/sql_embed.awk.
 
--- Lists of workers, in two steps. First some are looked at in the order of the list: most filters let enough of them through. Only
--- where they do not, all that fit are looked for by an index, and sorted. Each step has one plan that is right whatever the values,
--- so that PostgreSQL keeps it.
+-- Lists of workers, in steps. First some are looked at in the order of the list: most filters let enough of them through. Where
+-- they do not, the planner's statistics tell how many fit: more are looked at where that will do, and otherwise all that fit are
+-- looked for by an index, and sorted. Each step has one plan that is right whatever the values, so that PostgreSQL keeps it.
 -- $1–$5 filters, $6 the sort key to go on behind, $7 rows to skip, $8 rows of a page, $9 who looks (null: a visitor, who gets the
--- ready card), $10 whether she is an admin; the second step: $11 the sort. Answers what worker_page does, how many fit, where
--- that is known, and whether they are so few that the second step alone is quicker. By salary the first step ends where the wanted salaries end; where they begin, $6 says.
+-- ready card), $10 whether she is an admin; $11 near: how many to look at; far: the sort. Answers what worker_page does, how many
+-- fit, where that is known, and whether they are so few that far alone is quicker. By salary the near ones end where the wanted
+-- salaries end; where they begin, $6 says.
 
 -- name: worker_near_newest
 SELECT p.*, -1, false
@@ -13,7 +14,7 @@ SELECT p.*, -1, false
           FROM (SELECT h.id, h.rank, f.card
                   FROM (SELECT id, newest_rank AS rank, sketch, expected_salary, age FROM housegirl_profiles
                          WHERE is_listed AND (newest_rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
-                         ORDER BY newest_rank, id LIMIT (SELECT reach FROM worker_reach() AS r (reach)) + $7::bigint) AS h
+                         ORDER BY newest_rank, id LIMIT $11::bigint + $7::bigint) AS h
                  CROSS JOIN LATERAL (SELECT card FROM housegirl_profiles AS w
                                       WHERE w.id = h.id AND w.facets @> (SELECT facet_hashes($1::text[])) OFFSET 0) AS f
                  WHERE worker_may_have(h.sketch, (SELECT facet_sketch(facet_hashes($1::text[]))))
@@ -28,7 +29,7 @@ SELECT p.*, -1, false
                   FROM (SELECT id, cheapest_rank AS rank, sketch, expected_salary, age FROM housegirl_profiles
                          WHERE is_listed AND (cheapest_rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
                            AND cheapest_rank <= coalesce($3::bigint, 9223372036854775807)
-                         ORDER BY cheapest_rank, id LIMIT (SELECT reach FROM worker_reach() AS r (reach)) + $7::bigint) AS h
+                         ORDER BY cheapest_rank, id LIMIT $11::bigint + $7::bigint) AS h
                  CROSS JOIN LATERAL (SELECT card FROM housegirl_profiles AS w
                                       WHERE w.id = h.id AND w.facets @> (SELECT facet_hashes($1::text[])) OFFSET 0) AS f
                  WHERE worker_may_have(h.sketch, (SELECT facet_sketch(facet_hashes($1::text[]))))
@@ -43,7 +44,7 @@ SELECT p.*, -1, false
                   FROM (SELECT id, dearest_rank AS rank, sketch, expected_salary, age FROM housegirl_profiles
                          WHERE is_listed AND (dearest_rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
                            AND dearest_rank <= coalesce(-$2::bigint, 9223372036854775807)
-                         ORDER BY dearest_rank, id LIMIT (SELECT reach FROM worker_reach() AS r (reach)) + $7::bigint) AS h
+                         ORDER BY dearest_rank, id LIMIT $11::bigint + $7::bigint) AS h
                  CROSS JOIN LATERAL (SELECT card FROM housegirl_profiles AS w
                                       WHERE w.id = h.id AND w.facets @> (SELECT facet_hashes($1::text[])) OFFSET 0) AS f
                  WHERE worker_may_have(h.sketch, (SELECT facet_sketch(facet_hashes($1::text[]))))
@@ -57,13 +58,17 @@ SELECT p.*, -1, false
           FROM (SELECT h.id, h.rank, f.card
                   FROM (SELECT id, experienced_rank AS rank, sketch, expected_salary, age FROM housegirl_profiles
                          WHERE is_listed AND (experienced_rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
-                         ORDER BY experienced_rank, id LIMIT (SELECT reach FROM worker_reach() AS r (reach)) + $7::bigint) AS h
+                         ORDER BY experienced_rank, id LIMIT $11::bigint + $7::bigint) AS h
                  CROSS JOIN LATERAL (SELECT card FROM housegirl_profiles AS w
                                       WHERE w.id = h.id AND w.facets @> (SELECT facet_hashes($1::text[])) OFFSET 0) AS f
                  WHERE worker_may_have(h.sketch, (SELECT facet_sketch(facet_hashes($1::text[]))))
                    AND worker_in_bounds(h.expected_salary, h.age, $2, $3, $4, $5)
                  OFFSET $7 LIMIT $8::bigint + 1) AS found) AS page (ids, ranks, cards),
        worker_page(ids, ranks, cards, $8, $9, $10) AS p;
+
+-- name: worker_estimate
+-- How many of how many workers fit the filters $1–$5, by statistics.
+SELECT worker_estimate($1, $2, $3, $4::integer, $5::integer), greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'housegirl_profiles'::regclass;
 
 -- name: worker_far_facets
 -- By what she has and can.
