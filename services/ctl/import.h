@@ -5,6 +5,7 @@
 #pragma once
 
 #include "command.h"
+#include "service_names.h"
 
 #define IMPORT_REFERENCES 4 // of a row, at most
 
@@ -28,14 +29,12 @@ int64_t import_place(const char *collection);
 // Connections that import.pool must have: one for each sender, one for the rest, one that holds the lock.
 #define IMPORT_SENDERS 2
 #define IMPORT_CONNECTIONS (IMPORT_SENDERS + 2)
-#define IMPORT_SERVICES 8 // that take rows
 
 struct import {
     const struct stack *stack;
     struct db_pool *pool;
     int64_t run;             // number of this run
-    const char *services[IMPORT_SERVICES];
-    struct child children[IMPORT_SENDERS][IMPORT_SERVICES]; // of services, in that order
+    struct child children[IMPORT_SENDERS][SERVICE_COUNT]; // in the order of service_names
     bool terminal;           // progress is drawn
     int64_t progress_due_ms;
 };

@@ -8,10 +8,9 @@
 struct child *import_child(struct import *import, int sender, const char *service, struct error *err)
 {
     int place = 0;
-    while (import->services[place] && strcmp(import->services[place], service) != 0) place++;
-    if (place == IMPORT_SERVICES) return error_set(err, &problem_internal, "More services take rows than an import knows of."), NULL;
+    while (service_names[place] && strcmp(service_names[place], service) != 0) place++;
+    if (!service_names[place]) return error_set(err, &problem_internal, "Nobody knows a service %s.", service), NULL;
     struct child *child = &import->children[sender][place];
-    import->services[place] = service;
     if (child->pid || child_start(import->stack, service, (const char *const[]){"import", NULL}, CHILD_PIPES, child, err)) return child;
     return NULL;
 }
@@ -19,13 +18,13 @@ struct child *import_child(struct import *import, int sender, const char *servic
 bool import_children_finish(struct import *import, struct error *err)
 {
     for (int sender = 0; sender < IMPORT_SENDERS; sender++) {
-        for (int place = 0; place < IMPORT_SERVICES; place++) {
+        for (int place = 0; place < SERVICE_COUNT; place++) {
             struct child *child = &import->children[sender][place];
             const int status = child->pid ? child_finish(child) : 0;
             *child = (struct child){0};
             if (status != 0 && !err->problem)
                 error_set(err, &problem_unavailable, "%s import ended with status %d; see its message above, then import again.",
-                          import->services[place], status);
+                          service_names[place], status);
         }
     }
     return !err->problem;

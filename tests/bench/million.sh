@@ -40,23 +40,33 @@ measure_lists() {
     done <<<"$LISTS"
 }
 
-# list_ms SORT FACETS BOUNDS: milliseconds of one list, alone on the machine: its first step, and the second where the first does
-# not fill the page.
+# list_ms SORT FACETS BOUNDS: milliseconds of one list, alone on the machine, by the steps of housegirl_list.c: a short look, what the
+# statistics say, and then a longer look or all that fit.
 list_ms() {
-    local facets key="'-9223372036854775808|'" far
+    local facets key="'-9223372036854775808|'" far estimate looks
+    : >"$WORK/list-steps.sql"
     # shellcheck disable=SC2086 # lists of words
     facets=$(facets_array $2)
     [ "$1" != cheapest ] || [ "${3%% *}" = NULL ] || key="'${3%% *}|'" # as housegirl_list.c steps over lower salaries
     # shellcheck disable=SC2086
-    statement profiles "worker_near_$1" "$facets" $3 "$key" 0 20 NULL false >"$WORK/near.sql"
-    cp "$WORK/near.sql" "$WORK/list-steps.sql"
-    if [ -n "$2$(tr -d 'NUL ' <<<"$3")" ] && [ -z "$(psql -XqAt -F '|' -f "$WORK/near.sql" "$DATABASE_URL_PROFILES" | sed 's/.*]|\(.*\)|[0-9]*|-1|f$/\1/')" ]; then
+    if ! fills "worker_near_$1" "$facets" $3 "$key" 0 20 NULL false 500 && [ -n "$2$(tr -d 'NUL ' <<<"$3")" ]; then
+        statement profiles worker_estimate "$facets" $3 >"$WORK/step.sql"
+        cat "$WORK/step.sql" >>"$WORK/list-steps.sql"
+        estimate=$(psql -XqAt -F ' ' -f "$WORK/step.sql" "$DATABASE_URL_PROFILES")
+        looks=$((42 * (${estimate#* } / (${estimate% *} > 1 ? ${estimate% *} : 1) + 1)))
         far=facets
         [ -n "$2" ] || far=$([ "${3:0:9}" = "NULL NULL" ] && echo age || echo salary)
-        # shellcheck disable=SC2086
-        statement profiles "worker_far_$far" "$facets" $3 "$key" 0 20 NULL false "'$1'" >>"$WORK/list-steps.sql"
+        { ((looks > 1000 && looks <= 40000 && looks < ${estimate#* })) && fills "worker_near_$1" "$facets" $3 "$key" 0 20 NULL false $looks; } ||
+            fills "worker_far_$far" "$facets" $3 "$key" 0 20 NULL false "'$1'" || true
     fi
     "$POSTGRES_BIN/pgbench" -n -M prepared -c 1 -T "${LIST_SECONDS:-2}" -f "$WORK/list-steps.sql" "$DATABASE_URL_PROFILES" 2>/dev/null | sed -n 's/^latency average = \([0-9.]*\) ms/\1/p'
+}
+
+# fills STATEMENT VALUE…: adds the step; whether it finds more than a page.
+fills() {
+    statement profiles "$@" >"$WORK/step.sql"
+    cat "$WORK/step.sql" >>"$WORK/list-steps.sql"
+    [ -n "$(psql -XqAt -F '|' -f "$WORK/step.sql" "$DATABASE_URL_PROFILES" | sed 's/.*]|\(.*\)|[0-9]*|-*[0-9]*|[tf]$/\1/')" ]
 }
 
 # A colon would be a variable to pgbench.
