@@ -114,10 +114,12 @@ void doctor_check_topics(struct doctor *doctor)
 static void check_outbox(struct doctor *doctor, int i)
 {
     int64_t count = 0, age_ms = 0;
-    bool leads = true;
+    bool leads = true, is_held = false;
     if (!ask(doctor, i, &SQL_relay_backlog, DB_OUT(DB_GET_INT(&count), DB_GET_INT(&age_ms))) || age_ms <= OUTBOX_AGE_MOST_MS ||
-        !ask(doctor, i, &SQL_doctor_relay_leads, DB_OUT(DB_GET_BOOL(&leads)))) return;
-    const char *advice = !leads           ? "No replica of it publishes: start one with 'make start'"
+        !ask(doctor, i, &SQL_doctor_relay_leads, DB_OUT(DB_GET_BOOL(&leads))) ||
+        !ask(doctor, i, &SQL_doctor_bulk_is_held, DB_OUT(DB_GET_BOOL(&is_held)))) return;
+    const char *advice = is_held          ? "An import is running: what it tells goes out when it has ended"
+                         : !leads         ? "No replica of it publishes: start one with 'make start'"
                          : doctor->brokers ? "The broker answers: 'event_not_produced' in its log says what is refused, 'dcctl topics' makes missing topics"
                                            : "They go out by themselves when the broker is back";
     doctor_wrong(doctor, "%lld event(s) of %s wait to be published, the oldest for %lld s. %s.", (long long)count, service_names[i],

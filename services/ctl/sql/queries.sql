@@ -195,3 +195,10 @@ SELECT EXISTS (SELECT FROM pg_locks
                 WHERE locktype = 'advisory' AND granted AND objsubid = 1
                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
                   AND (classid::bigint << 32 | objid::bigint) = hashtext('relay')::bigint);
+
+-- name: doctor_bulk_is_held
+-- The same of the lock of bulk_hold.
+SELECT EXISTS (SELECT FROM pg_locks
+                WHERE locktype = 'advisory' AND granted AND objsubid = 1
+                  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                  AND (classid::bigint << 32 | objid::bigint) = hashtext('bulk')::bigint);
