@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "crypto.h"
+#include "text.h"
 
 #define JWK_BYTES_MAX 16384
 #define RSA_BITS_MIN 2048
@@ -30,6 +31,7 @@ struct jose_key {
     char kid[KID_MAX + 1];
 };
 
+static bool jwk_is_sound(const char *jwk, size_t length);
 static struct jose_key *key_wrap(cjose_jwk_t *jwk, const char *kid, struct error *err);
 static bool key_is_fit(const struct jose_key *key);
 static bool kid_set(struct jose_key *key, const char *kid, struct arena *arena);
@@ -92,10 +94,33 @@ struct jose_key *jose_key_parse(const char *jwk, struct error *err)
 {
     cjose_err cause = {0};
     errno = 0;
-    if (strnlen(jwk, JWK_BYTES_MAX + 1) > JWK_BYTES_MAX) {
+    const size_t length = strnlen(jwk, JWK_BYTES_MAX + 1);
+    if (length > JWK_BYTES_MAX) {
         return refuse(err, "JWK too long");
     }
+    if (!jwk_is_sound(jwk, length)) {
+        return refuse(err, "not a JWK");
+    }
     return key_wrap(cjose_jwk_import(jwk, strlen(jwk), &cause), NULL, err);
+}
+
+// libcjose 0.6.2 ends the process where padding stands inside of a number (an assertion of its base64 decoder), so each it may decode is
+// looked at before.
+static bool jwk_is_sound(const char *jwk, size_t length)
+{
+    static const char *const numbers[] = {"x", "y", "n", "e", "d", "p", "q", "dp", "dq", "qi"};
+    struct error malformed = {0};
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(4 * JWK_BYTES_MAX);
+    CLEANUP(json_release) json_t *members = json_parse(jwk, length, &malformed);
+    const char *type = json_member_text(members, "kty");
+    bool sound = arena != NULL && (text_equal(type, "EC") || text_equal(type, "RSA")); // a secret shared with the peer is no key of ours
+    for (size_t i = 0; sound && i < COUNT_OF(numbers); i++) {
+        const json_t *number = json_object_get(members, numbers[i]);
+        void *bytes;
+        size_t count;
+        sound = number == NULL || (json_is_string(number) && crypto_base64url_decode(arena, json_string_value(number), &bytes, &count));
+    }
+    return sound;
 }
 
 struct jose_key *jose_key_from_certificate(const char *pem, const char *kid, struct error *err)
@@ -153,7 +178,7 @@ static bool key_is_fit(const struct jose_key *key)
         return bits >= RSA_BITS_MIN && bits <= RSA_BITS_MAX;
     }
     default:
-        return false; // a secret shared with the peer is no key of ours
+        return false;
     }
 }
 

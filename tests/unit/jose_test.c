@@ -286,6 +286,9 @@ static void only_keys_of_our_kinds_are_parsed(void **state)
         "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\",\"y\":"
         "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}",
         "{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}",
+        "{\"kty\":\"oct\",\"k\":\"A===AAA\"}",
+        "{\"kty\":\"RSA\",\"n\":\"A===AAA\",\"e\":\"AQAB\"}",
+        "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"A===AAA\",\"y\":\"A===AAA\"}",
         "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
     };
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
