@@ -18,8 +18,8 @@ static const struct {
     {"experience", &SQL_worker_near_experienced},
 };
 
-// A look costs a tenth of a microsecond or two.
-#define LOOKS_FIRST 500
+// A look costs a tenth of a microsecond or two, what the statistics say some 2,000 looks.
+#define LOOKS_FIRST 2000
 #define LOOKS_MOST 40000
 
 #define FACETS_MAX 96
@@ -151,34 +151,36 @@ static bool find(struct request *rq, const struct sql *sql, const struct listing
                          DB_GET_BOOL(&ret->total.is_few)), err) == DB_FOUND;
 }
 
-// How many to look at, in the order of the list, until a page of those that fit has been met, if they are spread evenly: twice as many.
-static bool looks_needed(struct request *rq, const struct listing *listing, const struct page *page, int64_t *ret, int64_t *ret_workers, struct error *err)
+// How many to look at, in the order of the list, until a page of those that fit has been met: by statistics, twice over. 0: looking on
+// will not do, because too many would have to be looked at, or because what is asked for does not go together, as two words that
+// never meet: then far less was found by the first look than there should have been.
+static bool looks_needed(struct request *rq, const struct listing *listing, const struct page *page, int64_t found, int64_t *ret, struct error *err)
 {
-    int64_t fitting = 0;
+    int64_t fitting = 0, workers = 0;
     if (db_row(&rq->db, &SQL_worker_estimate,
                DB_IN(DB_TEXT(listing->facets), listing->min_salary, listing->max_salary, listing->min_age, listing->max_age),
-               DB_OUT(DB_GET_INT(&fitting), DB_GET_INT(ret_workers)), err) != DB_FOUND)
+               DB_OUT(DB_GET_INT(&fitting), DB_GET_INT(&workers)), err) != DB_FOUND)
         return false;
-    *ret = 2 * (page->offset + page->size + 1) * (*ret_workers / (fitting > 1 ? fitting : 1) + 1);
+    if (fitting < 1) fitting = 1;
+    const int64_t looks = 2 * (page->offset + page->size + 1) * (workers / fitting + 1);
+    const bool goes_together = (found + 2) * 4 * workers >= LOOKS_FIRST * fitting;
+    *ret = goes_together && looks <= LOOKS_MOST && looks < workers ? looks : 0;
     return true;
 }
 
-// A short look first, unless it is known that few fit. Where it is not enough though it should have been, what is looked for does not
-// go together, as two words that never meet; then, and where too many would have to be looked at, all that fit are looked for.
+// A short look first, unless it is known that few fit; then a longer one where that will do; and then all that fit are looked for.
 static bool find_page(struct request *rq, const struct sql *near, const struct listing *listing, const struct page *page, bool few, struct found *ret,
                       struct error *err)
 {
-    const struct db_value sort = DB_TEXT(listing->sort);
-    int64_t looks = 0, workers = 0;
-    if (few) return find(rq, listing->far, listing, page, sort, ret, err);
-    if (!find(rq, near, listing, page, DB_INT(LOOKS_FIRST), ret, err)) return false;
-    if (ret->next_key || !listing->far) return true;
-    if (!looks_needed(rq, listing, page, &looks, &workers, err)) return false;
-    if (looks > 2 * LOOKS_FIRST && looks <= LOOKS_MOST && looks < workers) {
+    int64_t looks = LOOKS_FIRST;
+    while (!few && looks) {
+        const bool is_first = looks == LOOKS_FIRST;
         if (!find(rq, near, listing, page, DB_INT(looks), ret, err)) return false;
-        if (ret->next_key) return true;
+        if (ret->next_key || !listing->far) return true;
+        looks = 0;
+        if (is_first && !looks_needed(rq, listing, page, ret->count, &looks, err)) return false;
     }
-    return find(rq, listing->far, listing, page, sort, ret, err);
+    return find(rq, listing->far, listing, page, DB_TEXT(listing->sort), ret, err);
 }
 
 // What is not known yet is counted, at most once in a few seconds for the same filters.

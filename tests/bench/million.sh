@@ -43,30 +43,40 @@ measure_lists() {
 # list_ms SORT FACETS BOUNDS: milliseconds of one list, alone on the machine, by the steps of housegirl_list.c: a short look, what the
 # statistics say, and then a longer look or all that fit.
 list_ms() {
-    local facets key="'-9223372036854775808|'" far estimate looks
+    local facets key="'-9223372036854775808|'" far fitting workers found estimate looks=0
     : >"$WORK/list-steps.sql"
     # shellcheck disable=SC2086 # lists of words
     facets=$(facets_array $2)
     [ "$1" != cheapest ] || [ "${3%% *}" = NULL ] || key="'${3%% *}|'" # as housegirl_list.c steps over lower salaries
     # shellcheck disable=SC2086
-    if ! fills "worker_near_$1" "$facets" $3 "$key" 0 20 NULL false 500 && [ -n "$2$(tr -d 'NUL ' <<<"$3")" ]; then
-        statement profiles worker_estimate "$facets" $3 >"$WORK/step.sql"
-        cat "$WORK/step.sql" >>"$WORK/list-steps.sql"
-        estimate=$(psql -XqAt -F ' ' -f "$WORK/step.sql" "$DATABASE_URL_PROFILES")
-        looks=$((42 * (${estimate#* } / (${estimate% *} > 1 ? ${estimate% *} : 1) + 1)))
+    step found "worker_near_$1" "$facets" $3 "$key" 0 20 NULL false 2000
+    if [ "$found" -lt 21 ] && [ -n "$2$(tr -d 'NUL ' <<<"$3")" ]; then
         far=facets
         [ -n "$2" ] || far=$([ "${3:0:9}" = "NULL NULL" ] && echo age || echo salary)
-        { ((looks > 1000 && looks <= 40000 && looks < ${estimate#* })) && fills "worker_near_$1" "$facets" $3 "$key" 0 20 NULL false $looks; } ||
-            fills "worker_far_$far" "$facets" $3 "$key" 0 20 NULL false "'$1'" || true
+        # shellcheck disable=SC2086
+        step estimate worker_estimate "$facets" $3
+        read -r fitting workers <<<"$estimate"
+        ((fitting > 0)) || fitting=1
+        (((found + 2) * 4 * workers >= 2000 * fitting)) && looks=$((42 * (workers / fitting + 1)))
+        # shellcheck disable=SC2086
+        ((looks == 0 || looks > 40000 || looks >= workers)) || step found "worker_near_$1" "$facets" $3 "$key" 0 20 NULL false $looks
+        # shellcheck disable=SC2086
+        [ "$found" = 21 ] || step found "worker_far_$far" "$facets" $3 "$key" 0 20 NULL false "'$1'"
     fi
     "$POSTGRES_BIN/pgbench" -n -M prepared -c 1 -T "${LIST_SECONDS:-2}" -f "$WORK/list-steps.sql" "$DATABASE_URL_PROFILES" 2>/dev/null | sed -n 's/^latency average = \([0-9.]*\) ms/\1/p'
 }
 
-# fills STATEMENT VALUE…: adds the step; whether it finds more than a page.
-fills() {
-    statement profiles "$@" >"$WORK/step.sql"
+# step NAME STATEMENT VALUE…: adds the step, and sets the variable to how many it found (21: more than a page), or to what it answers.
+step() {
+    local answer
+    statement profiles "${@:2}" >"$WORK/step.sql"
     cat "$WORK/step.sql" >>"$WORK/list-steps.sql"
-    [ -n "$(psql -XqAt -F '|' -f "$WORK/step.sql" "$DATABASE_URL_PROFILES" | sed 's/.*]|\(.*\)|[0-9]*|-*[0-9]*|[tf]$/\1/')" ]
+    answer=$(psql -XqAt -F ' ' -f "$WORK/step.sql" "$DATABASE_URL_PROFILES")
+    case $2 in
+        worker_estimate) ;;
+        *) answer=$(sed -E 's/.*\] ([^ ]*) ([0-9]+) -?[0-9]+ [tf]$/\1 \2/' <<<"$answer") && answer=$([ "${answer% *}" ] && echo 21 || echo "${answer##* }") ;;
+    esac
+    printf -v "$1" %s "$answer"
 }
 
 # A colon would be a variable to pgbench.
