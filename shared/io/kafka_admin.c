@@ -10,6 +10,7 @@
 
 static const struct kafka_setting common_settings[] = {
     {"socket.keepalive.enable", "true"},
+    {"socket.nagle.disable", "true"},      // a request that follows another waits for no answer to it
     {"allow.auto.create.topics", "false"}, // a typo must fail, not make a topic
     {"reconnect.backoff.max.ms", "1000"},  // a restarted broker is found again within a second
     {"log.connection.close", "false"},

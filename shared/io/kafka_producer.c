@@ -24,7 +24,7 @@ static const struct kafka_setting producer_settings[] = {
     {"enable.idempotence", "true"},      // acks=all, endless retries, order kept through them
     {"message.timeout.ms", "0"},         // the row is safe in PostgreSQL: no expiry, no gap
     {"topic.metadata.propagation.max.ms", "1000"}, // a missing topic is told soon: the relay asks again by itself
-    {"linger.ms", "1"},
+    {"linger.ms", "0"},                  // what comes while the broker answers goes together anyway
     {"compression.type", "zstd"},        // the one kind that old request versions do not switch off
     {"partitioner", "murmur2_random"},   // the same partition as Java tools choose
     {"queue.buffering.max.messages", "20000"},
