@@ -140,6 +140,11 @@ DC_PUBLIC_URL=http://127.0.0.1:$PORT
 ENV
 }
 
+# Lists keep processors busy and no disk: more of them at once than a few for each processor wait for each other.
+environment_profiles() {
+    echo "DC_DATABASE_CONNECTIONS=8"
+}
+
 environment_payments() {
     cat <<ENV
 DC_PAYMENTS_SECRET_FILE=$RUN_DIR/secrets/payments

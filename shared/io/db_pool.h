@@ -11,11 +11,11 @@ struct db_pool {
     struct db_pool_config config;      // texts are copies
     struct db_connection *connections; // config.connections of them
     pthread_mutex_t mutex;
-    pthread_cond_t usable; // a connection became idle
     pthread_cond_t work;   // one broke, or the pool closes
     pthread_t keeper;
     bool keeper_runs, keeper_connects, closing;
-    struct db_connection *idle; // last used first: its caches are warm
+    struct db_connection *idle; // last used first: its caches are warm; none while somebody waits
+    struct db_waiter *first_waiter;
     struct db_connection *broken;
     int idle_count, broken_count, waiting;
     int64_t acquired_total, timeouts_total, reconnects_total;

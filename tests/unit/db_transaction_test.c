@@ -281,6 +281,46 @@ static void threads_share_the_pool(void **state)
     assert_int_equal(stats.acquired_total, total);
 }
 
+struct waiting {
+    _Atomic int turns, own_turn;
+};
+
+static void *wait_in_turn(void *argument)
+{
+    struct waiting *waiting = argument;
+    struct arena *own = arena_new(1 << 20);
+    struct error failure = {.arena = own};
+    struct db db;
+    db_begin(&db, people.pool, DB_WRITE, own);
+    if (db_exec(&db, &counter_add, DB_IN(DB_INT(3)), NULL, &failure)) waiting->own_turn = ++waiting->turns;
+    db_end(&db);
+    arena_free(own);
+    return NULL;
+}
+
+// Whoever gives a connection back and wants one again at once stands behind those who wait.
+static void first_to_wait_is_first_served(void **state)
+{
+    (void)state;
+    struct waiting waiting = {0};
+    struct db_pool_stats stats = {0};
+    struct db holders[PEOPLE_CONNECTIONS];
+    pthread_t thread;
+    for (int i = 0; i < PEOPLE_CONNECTIONS; i++) {
+        holders[i] = people_session(DB_WRITE);
+        assert_fine(db_exec(&holders[i], &people_count, DB_NOTHING, NULL, &people.err));
+    }
+    assert_int_equal(pthread_create(&thread, NULL, wait_in_turn, &waiting), 0);
+    while (stats.waiting == 0) db_pool_stats(people.pool, &stats);
+    db_end(&holders[0]);
+    assert_fine(db_exec(&holders[0], &people_count, DB_NOTHING, NULL, &people.err));
+    const int turn = ++waiting.turns;
+    pthread_join(thread, NULL);
+    assert_int_equal(waiting.own_turn, 1);
+    assert_int_equal(turn, 2);
+    for (int i = 0; i < PEOPLE_CONNECTIONS; i++) db_end(&holders[i]);
+}
+
 struct crossing {
     pthread_barrier_t *meeting;
     int64_t first, second;
@@ -335,6 +375,7 @@ int main(void)
         TEST(lock_in_use_means_again),
         TEST(transaction_that_hangs_does_not_keep_its_locks),
         TEST(threads_share_the_pool),
+        TEST(first_to_wait_is_first_served),
         TEST(deadlock_is_run_again),
     };
     return cmocka_run_group_tests(tests, make_database, people_drop);
