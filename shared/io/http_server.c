@@ -25,10 +25,8 @@ static void on_connection_closed(const struct mg_connection *connection);
 static int on_message(const struct mg_connection *connection, const char *message);
 static int on_request(struct mg_connection *connection);
 static int on_error(struct mg_connection *connection, int status, const char *message);
-static void exchange_run(struct http_exchange *exchange, const struct problem *refusal);
+static bool exchange_run(struct http_exchange *exchange, const struct problem *refusal);
 static const struct problem *exchange_receive(struct http_exchange *exchange);
-static struct arena *arena_make(const struct http_server *server);
-static void worker_reset(struct http_worker *worker);
 
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 
@@ -46,6 +44,7 @@ struct http_server *http_server_start(const struct http_server_config *config, h
         error_set(err, &problem_unavailable, NULL);
         return NULL;
     }
+    pthread_mutex_init(&server->spaces.mutex, NULL);
     server->config = *config;
     server->handler = handler;
     server->state = state;
@@ -153,6 +152,7 @@ static void server_release(struct http_server *server)
     }
     http_watcher_stop(&server->watcher);
     semaphore_free(server->workers);
+    http_spaces_free(&server->spaces);
     free(server);
 }
 
@@ -164,7 +164,6 @@ static void *on_thread_start(const struct mg_context *context, int type)
     struct http_worker *worker = calloc(1, sizeof(*worker));
     if (worker != NULL) {
         worker->server = mg_get_user_data(context);
-        worker->arena = arena_make(worker->server);
         worker->socket = -1;
     }
     return worker;
@@ -173,10 +172,8 @@ static void *on_thread_start(const struct mg_context *context, int type)
 static void on_thread_end(const struct mg_context *context, int type, void *thread)
 {
     (void)context;
-    struct http_worker *worker = thread;
-    if (type == 1 && worker != NULL) {
-        arena_free(worker->arena);
-        free(worker);
+    if (type == 1) {
+        free(thread);
     }
 }
 
@@ -206,10 +203,9 @@ static void on_connection_close(const struct mg_connection *connection)
                                      .unread = true};
     const struct mg_request_info *info = exchange.info;
     const bool heard = info != NULL && info->request_method != NULL && info->request_uri != NULL && info->local_uri_raw == NULL;
-    if (!heard || exchange.worker == NULL || exchange.worker->arena == NULL || exchange.worker->refused) {
-        return;
+    if (heard && exchange.worker != NULL && !exchange.worker->refused) {
+        exchange_run(&exchange, &problem_malformed);
     }
-    exchange_run(&exchange, &problem_malformed);
 }
 
 static void on_connection_closed(const struct mg_connection *connection)
@@ -232,11 +228,10 @@ static int on_request(struct mg_connection *connection)
     struct http_exchange exchange = {.worker = mg_get_thread_pointer(connection),
                                      .connection = connection,
                                      .info = mg_get_request_info(connection)};
-    if (exchange.worker == NULL || exchange.worker->arena == NULL) {
+    if (exchange.worker == NULL || !exchange_run(&exchange, NULL)) {
         mg_disable_connection_keep_alive(connection);
         return 503;
     }
-    exchange_run(&exchange, NULL);
     return exchange.response.status; // for civetweb's access log alone, which is off
 }
 
@@ -248,26 +243,30 @@ static int on_error(struct mg_connection *connection, int status, const char *me
                                      .connection = connection,
                                      .info = mg_get_request_info(connection),
                                      .unread = true};
-    if (exchange.worker == NULL || exchange.worker->arena == NULL) {
+    if (exchange.worker == NULL) {
         return 1;
     }
     exchange.worker->refused = true;
-    exchange_run(&exchange, status == 413                    ? &problem_head_too_large
-                            : status >= 500 && status != 505 ? &problem_internal
-                                                             : &problem_malformed);
-    return 0;
+    return !exchange_run(&exchange, status == 413                    ? &problem_head_too_large
+                                    : status >= 500 && status != 505 ? &problem_internal
+                                                                     : &problem_malformed);
 }
 
-static void exchange_run(struct http_exchange *exchange, const struct problem *refusal)
+// False: no memory to answer in.
+static bool exchange_run(struct http_exchange *exchange, const struct problem *refusal)
 {
     struct http_server *server = exchange->worker->server;
+    exchange->space = http_space_take(server);
+    if (exchange->space == NULL) {
+        return false;
+    }
     atomic_fetch_add(&server->running, 1); // before `stopping` is read: a stop either waits or refuses
     exchange->request = (struct http_request){.method = "-",
                                               .path = "-",
-                                              .headers = exchange->worker->headers,
+                                              .headers = exchange->space->headers,
                                               .remote_address = exchange->info->remote_addr,
                                               .body = "",
-                                              .arena = exchange->worker->arena,
+                                              .arena = exchange->space->arena,
                                               .connection = exchange->connection};
     exchange->close = refusal != NULL;
     exchange->request.refusal = refusal != NULL ? refusal : exchange_receive(exchange);
@@ -284,8 +283,9 @@ static void exchange_run(struct http_exchange *exchange, const struct problem *r
     if (exchange->close && exchange->unread) {
         http_socket_linger(exchange);
     }
-    worker_reset(exchange->worker);
+    http_space_give(server, exchange->space);
     atomic_fetch_sub(&server->running, 1);
+    return true;
 }
 
 static const struct problem *exchange_receive(struct http_exchange *exchange)
@@ -299,25 +299,4 @@ static const struct problem *exchange_receive(struct http_exchange *exchange)
     // With every thread taken by a connection, others may be waiting: let this one go.
     exchange->close |= problem != NULL || atomic_load(&server->connections) >= server->config.threads;
     return problem;
-}
-
-static void worker_reset(struct http_worker *worker)
-{
-    if (!arena_failed(worker->arena)) {
-        arena_reset(worker->arena);
-        return;
-    }
-    arena_free(worker->arena);
-    worker->arena = arena_make(worker->server);
-}
-
-// An arena keeps its first block on reset: this makes it a small one, not somebody's large body.
-static struct arena *arena_make(const struct http_server *server)
-{
-    struct arena *arena = arena_new((size_t)server->config.request_memory_bytes);
-    if (arena != NULL) {
-        arena_alloc(arena, 1);
-        arena_reset(arena);
-    }
-    return arena;
 }

@@ -46,13 +46,13 @@ void http_answer_write(struct http_exchange *exchange)
         mg_disable_connection_keep_alive(exchange->connection);
     }
     bool head_alone = strcmp(exchange->request.method, "HEAD") == 0 || !body_is_allowed(response->status);
-    bool watched = !head_alone && length > (int64_t)sizeof(exchange->worker->out);
+    bool watched = !head_alone && length > (int64_t)sizeof(exchange->space->out);
     if (watched) {
         http_deadline_begin(exchange, SHUT_RDWR,
                             exchange->worker->server->config.body_timeout_ms + length / SLOWEST_BYTES_PER_MS);
     }
     if (head_alone || length == 0) {
-        send_all(exchange, exchange->worker->out, head_length);
+        send_all(exchange, exchange->space->out, head_length);
     } else if (file >= 0) {
         file_send(exchange, file, head_length);
     } else {
@@ -87,47 +87,47 @@ static int file_open(struct http_exchange *exchange, int64_t *ret_length)
 }
 
 // Adds text to the head; control characters become blanks, so that no value can end its line.
-static void head_add(struct http_worker *worker, size_t *length, const char *text)
+static void head_add(struct http_space *space, size_t *length, const char *text)
 {
-    for (; *text != '\0' && *length < sizeof(worker->out); text++) {
+    for (; *text != '\0' && *length < sizeof(space->out); text++) {
         unsigned char letter = (unsigned char)*text;
-        worker->out[(*length)++] = letter < 32 || letter == 127 ? ' ' : *text;
+        space->out[(*length)++] = letter < 32 || letter == 127 ? ' ' : *text;
     }
 }
 
-static void head_line(struct http_worker *worker, size_t *length, const char *name, const char *value)
+static void head_line(struct http_space *space, size_t *length, const char *name, const char *value)
 {
-    head_add(worker, length, name);
-    head_add(worker, length, ": ");
-    head_add(worker, length, value);
-    if (*length + 2 <= sizeof(worker->out)) {
-        memcpy(worker->out + *length, "\r\n", 2);
+    head_add(space, length, name);
+    head_add(space, length, ": ");
+    head_add(space, length, value);
+    if (*length + 2 <= sizeof(space->out)) {
+        memcpy(space->out + *length, "\r\n", 2);
     }
     *length += 2;
 }
 
-// Formats the head into worker->out; 0 when it does not fit.
+// Formats the head into space->out; 0 when it does not fit.
 static size_t head_format(struct http_exchange *exchange, int64_t length)
 {
-    struct http_worker *worker = exchange->worker;
+    struct http_space *space = exchange->space;
     const struct http_response *response = &exchange->response;
-    int written = snprintf(worker->out, sizeof(worker->out), "HTTP/1.1 %d %s\r\n", response->status,
+    int written = snprintf(space->out, sizeof(space->out), "HTTP/1.1 %d %s\r\n", response->status,
                            mg_get_response_code_text(exchange->connection, response->status));
     size_t used = (size_t)written;
-    head_line(worker, &used, "Date", date_now(worker));
+    head_line(space, &used, "Date", date_now(exchange->worker));
     for (size_t i = 0; i < response->header_count; i++) {
-        head_line(worker, &used, response->headers[i].name, response->headers[i].value);
+        head_line(space, &used, response->headers[i].name, response->headers[i].value);
     }
     if (body_is_allowed(response->status)) {
         char digits[24];
         snprintf(digits, sizeof(digits), "%lld", (long long)length);
-        head_line(worker, &used, "Content-Length", digits);
+        head_line(space, &used, "Content-Length", digits);
     }
-    head_line(worker, &used, "Connection", exchange->close ? "close" : "keep-alive");
-    if (used + 2 > sizeof(worker->out)) {
+    head_line(space, &used, "Connection", exchange->close ? "close" : "keep-alive");
+    if (used + 2 > sizeof(space->out)) {
         return 0;
     }
-    memcpy(worker->out + used, "\r\n", 2);
+    memcpy(space->out + used, "\r\n", 2);
     return used + 2;
 }
 
@@ -149,26 +149,26 @@ static bool body_is_allowed(int status)
 
 static void body_send(struct http_exchange *exchange, size_t head_length)
 {
-    struct http_worker *worker = exchange->worker;
+    struct http_space *space = exchange->space;
     const char *body = exchange->response.body;
     size_t length = exchange->response.body_length;
-    size_t room = sizeof(worker->out) - head_length;
+    size_t room = sizeof(space->out) - head_length;
     size_t first = length < room ? length : room;
-    memcpy(worker->out + head_length, body, first);
-    if (send_all(exchange, worker->out, head_length + first) && length > first) {
+    memcpy(space->out + head_length, body, first);
+    if (send_all(exchange, space->out, head_length + first) && length > first) {
         send_all(exchange, body + first, length - first);
     }
 }
 
 static void file_send(struct http_exchange *exchange, int file, size_t head_length)
 {
-    struct http_worker *worker = exchange->worker;
+    struct http_space *space = exchange->space;
     size_t held = head_length;
     ssize_t got = 1;
     bool sent = true;
     while (sent && got > 0) {
-        got = read(file, worker->out + held, sizeof(worker->out) - held);
-        sent = got <= 0 || send_all(exchange, worker->out, held + (size_t)got);
+        got = read(file, space->out + held, sizeof(space->out) - held);
+        sent = got <= 0 || send_all(exchange, space->out, held + (size_t)got);
         held = 0;
     }
     if (!sent || got < 0) {

@@ -34,6 +34,21 @@ struct http_watcher {
     struct http_deadline *first;
 };
 
+// What a request is worked on in. It is lent to one at a time and not to each thread: most wait on an idle connection.
+struct http_space {
+    struct http_space *next;
+    struct arena *arena;
+    struct http_header headers[MG_MAX_HEADERS];
+    char out[16384];         // head and start of the answer; also the piece size for bodies
+};
+
+// Those that nobody uses, last used first.
+struct http_spaces {
+    pthread_mutex_t mutex;
+    struct http_space *first;
+    int count;
+};
+
 struct http_server {
     struct http_server_config config;
     http_handler handler;
@@ -41,6 +56,7 @@ struct http_server {
     struct mg_context *context;
     int port;
     struct semaphore *workers;
+    struct http_spaces spaces;
     struct http_watcher watcher;
     atomic_int connections;
     atomic_int running;
@@ -48,10 +64,9 @@ struct http_server {
     char start_message[200]; // civetweb's last complaint while starting
 };
 
-// One per thread, so that a request needs no allocation of its own.
+// One per thread.
 struct http_worker {
     struct http_server *server;
-    struct arena *arena;
     const char *buffer;      // start of civetweb's buffer of this thread, learned from requests
     int socket;              // of the connection; -1 unknown
     bool socket_known;       // looked for already
@@ -59,13 +74,12 @@ struct http_worker {
     struct http_deadline deadline;
     time_t date_s;
     char date[32];
-    struct http_header headers[MG_MAX_HEADERS];
-    char out[16384];         // head and start of the answer; also the piece size for bodies
 };
 
 // One request and its answer.
 struct http_exchange {
     struct http_worker *worker;
+    struct http_space *space;
     struct mg_connection *connection;
     const struct mg_request_info *info;
     struct http_request request;
@@ -79,6 +93,11 @@ struct http_exchange {
 // http_server_request.c: NULL, or what is wrong with the request. Fills exchange->request.
 const struct problem *http_head_check(struct http_exchange *exchange);
 const struct problem *http_body_read(struct http_exchange *exchange);
+
+// http_server_space.c: a space for one request, NULL when there is no memory; and its return.
+struct http_space *http_space_take(struct http_server *server);
+void http_space_give(struct http_server *server, struct http_space *space);
+void http_spaces_free(struct http_spaces *spaces);
 
 // http_server_answer.c: writes exchange->response.
 void http_answer_write(struct http_exchange *exchange);

@@ -95,7 +95,7 @@ static bool is_token(const char *name)
 static bool headers_take(struct http_exchange *exchange)
 {
     const struct mg_request_info *info = exchange->info;
-    struct http_header *headers = exchange->worker->headers;
+    struct http_header *headers = exchange->space->headers;
     int hosts = 0;
     for (int i = 0; i < info->num_headers; i++) {
         const char *value = info->http_headers[i].value;
@@ -203,8 +203,8 @@ static void expectation_meet(struct http_exchange *exchange)
 
 static const struct problem *body_pull(struct http_exchange *exchange, struct text_buffer *body)
 {
-    struct http_worker *worker = exchange->worker;
-    int64_t limit = worker->server->config.body_limit_bytes;
+    struct http_space *space = exchange->space;
+    int64_t limit = exchange->worker->server->config.body_limit_bytes;
     int got = 1;
     if (!exchange->chunked) { // the size is known: no growing
         body->capacity = (size_t)exchange->content_length + 2;
@@ -212,9 +212,9 @@ static const struct problem *body_pull(struct http_exchange *exchange, struct te
         body->failed = body->data == NULL;
     }
     while (got > 0 && (exchange->chunked || (int64_t)body->length < exchange->content_length)) {
-        got = mg_read(exchange->connection, worker->out, sizeof(worker->out));
+        got = mg_read(exchange->connection, space->out, sizeof(space->out));
         if (got > 0) {
-            text_add_bytes(body, worker->out, (size_t)got);
+            text_add_bytes(body, space->out, (size_t)got);
         }
         if ((int64_t)body->length > limit) {
             return &problem_too_large;

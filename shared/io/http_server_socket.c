@@ -119,7 +119,7 @@ void http_socket_linger(struct http_exchange *exchange)
         if (poll(&readable, 1, (int)left_ms) <= 0) {
             return;
         }
-        got = recv(socket, exchange->worker->out, sizeof(exchange->worker->out), MSG_DONTWAIT);
+        got = recv(socket, exchange->space->out, sizeof(exchange->space->out), MSG_DONTWAIT);
         taken += got > 0 ? (size_t)got : 0;
     }
 }

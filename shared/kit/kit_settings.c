@@ -13,7 +13,7 @@ const struct setting kit_settings[] = {
     KIT(http_port, "DC_HTTP_PORT", "0", .max = 65535, .doc = "Port to listen on; 0 takes any free one and logs it."),
     KIT(metrics_host, "DC_METRICS_HOST", "127.0.0.1", .doc = "Address of the port for metrics and health."),
     KIT(metrics_port, "DC_METRICS_PORT", "0", .max = 65535, .doc = "Port for /metrics and /health; 0 takes any free one."),
-    KIT(http_threads, "DC_HTTP_THREADS", "192", .min = 1, .max = 8192, .doc = "Connections served at once; 50 KB each."),
+    KIT(http_threads, "DC_HTTP_THREADS", "192", .min = 1, .max = 8192, .doc = "Connections served at once; 30 KB each, up to 60 KB once it has served."),
     KIT(http_workers, "DC_HTTP_WORKERS", "128", .min = 1, .max = 8192, .doc = "Requests worked on at once; others wait."),
     KIT(queue_timeout_ms, "DC_QUEUE_TIMEOUT_MS", "2000", .min = 1, .max = 60000, .doc = "How long a request waits for a worker, in milliseconds, before 503."),
     KIT(body_limit_bytes, "DC_BODY_LIMIT_BYTES", "1048576", .min = 1024, .max = 67108864, .doc = "Longest request body, in bytes, where a route has no limit of its own."),
