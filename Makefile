@@ -128,9 +128,10 @@ $(BUILD)/lib/libsupport.a: $(SUPPORT)
 tested_service = $(firstword $(foreach s,$(TESTED),$(if $(filter $(s)_%,$(notdir $(1))),$(s))))
 service_includes = $(if $(call tested_service,$(1)),-I$(call folder_of,$(call tested_service,$(1))) -I$(BUILD)/gen/$(call tested_service,$(1)))
 $(foreach s,$(wildcard tests/support/*.c),$(eval $(call objects,$(s)): TEST_INCLUDES = $(call service_includes,$(s))))
+PARTS_tests/fault/fault_test := $(call objects,tests/fault/stories.c tests/fault/background.c)
 define test_rules
 $(BUILD)/obj/$(1).o: TEST_INCLUDES = $(call service_includes,$(1))
-$(BUILD)/$(1): $(BUILD)/obj/$(1).o $(BUILD)/lib/libsupport.a $(if $(call tested_service,$(1)),$(BUILD)/lib/lib$(call tested_service,$(1)).a) $(SHARED)
+$(BUILD)/$(1): $(BUILD)/obj/$(1).o $(PARTS_$(1)) $(BUILD)/lib/libsupport.a $(if $(call tested_service,$(1)),$(BUILD)/lib/lib$(call tested_service,$(1)).a) $(SHARED)
 	@mkdir -p $$(@D) && echo "  link  $$@" && $$(CC) $$(LDFLAGS) $$^ -lcmocka $$(LIBS) -o $$@
 endef
 $(BUILD)/obj/tests/support/daraja.o: TEST_INCLUDES = -Idocker/local/daraja
@@ -144,7 +145,7 @@ $(FULL_DISK): tests/chaos/full_disk.c
 	@mkdir -p $(@D) && echo "  link  $@" && $(CC) -std=gnu17 -O2 $(WARNINGS) -fPIC -shared $< -ldl -o $@
 # What a service is started with to have its calls fail (tests/fault): without sanitizers and flags of ours, of any kind of build.
 $(BUILD)/lib/libfaults.so: tests/fault/faults.c tests/fault/control.h
-	@mkdir -p $(@D) && echo "  link  $@" && gcc -std=gnu17 -g -O1 -fno-builtin -fPIC -shared $(WARNINGS) -D_GNU_SOURCE $< -o $@
+	@mkdir -p $(@D) && echo "  link  $@" && gcc -std=gnu17 -g -O2 -fno-builtin -fPIC -shared $(WARNINGS) -D_GNU_SOURCE $< -o $@
 tests-all: $(addprefix $(BUILD)/,$(TESTS)) $(FULL_DISK) fuzz-all
 tests-races: $(patsubst %,$(BUILD)/tests/unit/%_test,$(shell sed 's/#.*//' tests/races)) $(BUILD)/bin/daraja-simulator
 

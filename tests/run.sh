@@ -23,6 +23,7 @@ main() {
         fuzz*) report; return ;; # needs no stack
     esac
     [[ chaos/payments == *"$only"* ]] && chaos
+    [[ fault/stories == *"$only"* && $SANITIZE == address ]] && faults
     docker/local/stack.sh reset >/dev/null 2>&1
     docker/local/stack.sh start || exit 1
     set -a && . "$RUN_DIR/env" && set +a
@@ -79,15 +80,27 @@ chaos() {
     run_check "chaos/payments: all adds up after a dozen kills" env PURCHASES=60 KILLS=12 GAP_MS=1000 SEED=1 tests/chaos/payments/run.sh
 }
 
+# The short form of `make faults`, on a stack of its own.
+faults() {
+    local log=$RUN_DIR/log/faults.log
+    mkdir -p "$RUN_DIR/log"
+    tests/fault/run.sh short >"$log" 2>&1
+    count_tests fault/stories $? "$log"
+}
+
 # run_program TEST: a cmocka program; its own closing lines are counted.
 run_program() {
-    local log=$RUN_DIR/log/test-${1//\//-}.log ok bad status
+    local log=$RUN_DIR/log/test-${1//\//-}.log
     timeout 600 "$BUILD/tests/$1" >"$log" 2>&1
-    status=$?
-    ok=$(grep -c '^\[       OK \]' "$log")
-    bad=$(grep '^\[  FAILED  \] [a-z_0-9]*$' "$log" | sort -u | wc -l) # each stands there twice
-    [ "$status" = 0 ] || [ "$bad" -gt 0 ] || bad=1 # crashed, or failed outside a test
-    count "$1" "$ok" "$bad" "$log"
+    count_tests "$1" $? "$log"
+}
+
+count_tests() { # NAME STATUS LOG
+    local ok bad
+    ok=$(grep -c '^\[       OK \]' "$3")
+    bad=$(grep '^\[  FAILED  \] .*[^:]$' "$3" | sort -u | wc -l) # each stands there twice
+    [ "$2" = 0 ] || [ "$bad" -gt 0 ] || bad=1                      # crashed, or failed outside a test
+    count "$1" "$ok" "$bad" "$3"
 }
 
 # The tests of the list tests/races, built anew with ThreadSanitizer. What it reports of a test's child processes lands in files.

@@ -7,8 +7,13 @@
 struct fault_control {
     atomic_long fired;         // faults so far
     atomic_long produce_left;  // the relay's call to produce that fails: 1 the next one; 0 none
+    // Of a thread that no request comes to, by its name (pthread_setname_np): the call of that kind that fails, once; 1 the next.
+    char thread[16];
+    atomic_int thread_kind;    // enum fault_kind; FAULT_NONE: none fails
+    atomic_long thread_left;
     char last[256];            // the call that was made to fail last, and who called it
 };
+struct fault_control *control_of(const char *service); // of a test
 
 // A request arms its own fault: the thread that receives a head with "fault/SERVICE/KIND/K" in it fails its K-th call of that
 // kind, once, until it receives the head of another request.

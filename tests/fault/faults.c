@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -80,11 +81,25 @@ static void tell(const char *call, void *caller)
     backtrace_symbols_fd(stack, backtrace(stack, 24), STDERR_FILENO);
 }
 
+// Whether calls of the kind are counted on this thread.
+static bool is_armed(enum fault_kind kind)
+{
+    char name[16];
+    if (armed == kind) return true;
+    return control && atomic_load(&control->thread_kind) == (int)kind && prctl(PR_GET_NAME, name) == 0 && strcmp(name, control->thread) == 0;
+}
+
 // Whether this is the call that is to fail.
 static bool fails(enum fault_kind kind, const char *call, void *caller)
 {
-    if (armed != kind || inside || --left > 0) return false;
-    armed = FAULT_NONE;
+    if (inside || !is_armed(kind)) return false;
+    if (armed == kind) {
+        if (--left > 0) return false;
+        armed = FAULT_NONE;
+    } else {
+        if (atomic_fetch_sub(&control->thread_left, 1) != 1) return false;
+        atomic_store(&control->thread_kind, FAULT_NONE);
+    }
     inside++;
     tell(call, caller);
     inside--;
@@ -115,7 +130,7 @@ static void arm_by(const char *bytes, size_t length)
     void *name parameters                                                                                                  \
     {                                                                                                                      \
         const uintptr_t caller = (uintptr_t)__builtin_return_address(0);                                                   \
-        if (armed == FAULT_MEMORY && !is_left_out(caller) && FAILS(FAULT_MEMORY)) {                           \
+        if (is_armed(FAULT_MEMORY) && !is_left_out(caller) && FAILS(FAULT_MEMORY)) {                                       \
             errno = ENOMEM;                                                                                                \
             return NULL;                                                                                                   \
         }                                                                                                                  \
@@ -151,6 +166,7 @@ SYSTEM_CALL(FAULT_SOCKET, ECONNRESET, ssize_t, sendmsg, (int fd, const struct ms
 SYSTEM_CALL(FAULT_FILE, ENOSPC, ssize_t, write, (int fd, const void *bytes, size_t size), (fd, bytes, size))
 SYSTEM_CALL(FAULT_FILE, ENOSPC, ssize_t, writev, (int fd, const struct iovec *parts, int count), (fd, parts, count))
 SYSTEM_CALL(FAULT_FILE, EIO, int, fsync, (int fd), (fd))
+SYSTEM_CALL(FAULT_FILE, EIO, int, fdatasync, (int fd), (fd))
 SYSTEM_CALL(FAULT_FILE, EIO, int, rename, (const char *from, const char *to), (from, to))
 
 ssize_t recv(int fd, void *bytes, size_t size, int flags)
@@ -170,10 +186,11 @@ ssize_t recv(int fd, void *bytes, size_t size, int flags)
     type name parameters                                                                                                   \
     {                                                                                                                      \
         REAL(name)                                                                                                         \
-        if (FAILS(FAULT_DATABASE)) shutdown(PQsocket(pg), SHUT_RDWR);                                                            \
-        if (armed == FAULT_DATABASE) inside++;                                                                                   \
+        if (FAILS(FAULT_DATABASE)) shutdown(PQsocket(pg), SHUT_RDWR);                                                      \
+        const int counted = is_armed(FAULT_DATABASE) ? 1 : 0;                                                              \
+        inside += counted;                                                                                                 \
         type result = real arguments;                                                                                      \
-        if (armed == FAULT_DATABASE) inside--;                                                                                   \
+        inside -= counted;                                                                                                 \
         return result;                                                                                                     \
     }
 DATABASE_CALL(int, PQsendQuery, (PGconn *pg, const char *text), (pg, text))
