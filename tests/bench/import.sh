@@ -8,7 +8,9 @@ needs_workers() {
     began=$(now_ms)
     RUN_DIR=$RUN_DIR "$BUILD/bin/dcctl" import "$WORK/legacy.json" >"$WORK/import.log"
     IMPORT_MS=$(($(now_ms) - began))
-    wait_until profiles "SELECT count(*) FROM housegirl_profiles" "$WORKERS"
+    # what it tells goes out and is applied when it has ended
+    wait_until payments "SELECT count(*) FROM workers" "$WORKERS"
+    wait_until profiles "SELECT (SELECT count(*) FROM contact_grants) - (SELECT count(*) FROM profiles WHERE user_type = 'employer') * 2" 0
     tidy profiles && tidy auth
 }
 

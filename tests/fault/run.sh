@@ -15,7 +15,7 @@ ASAN_OPTIONS+=:verify_asan_link_order=0
 export GATEWAY_DC_BREAKER_FAILURES=1000 # a story's faults are many, and each is to arrive
 
 # shellcheck disable=SC2206 # a list of words
-services=($SERVICES gateway)
+services=($SERVICES)
 
 main() {
     trap 'kill $(jobs -p) 2>/dev/null; docker/local/stack.sh stop >/dev/null 2>&1' EXIT
