@@ -10,7 +10,7 @@
 #define OUTBOX_AGE_MOST_MS 30000
 #define TOPICS_MAX 64
 
-static const struct sql *const statements[] = {&SQL_doctor_read_only, &SQL_doctor_relay_leads, NULL};
+static const struct sql *const statements[] = {&SQL_doctor_read_only, &SQL_doctor_relay_leads, &SQL_doctor_bulk_is_held, NULL};
 
 static bool migrated(struct doctor *doctor, const char *service, const char **ret_said);
 static bool ask(struct doctor *doctor, int service, const struct sql *sql, struct db_targets out);

@@ -128,6 +128,16 @@ static int databases_as_they_were(void **state)
 #define NOWHERE "'dc.nobody.nothing'"
 #define OLD_EVENT "INSERT INTO outbox (topic, type, key, data, created_at) VALUES (" NOWHERE ", 'x.v1', 'k', '{}', now() - interval '10 minutes')"
 
+static struct database_session *load;
+
+static void what_an_import_holds_back_is_named(void **state)
+{
+    (void)state;
+    load = database_hold("dc_profiles", "SELECT pg_advisory_lock_shared(hashtext('bulk'))");
+    database_ask("dc_profiles", "BEGIN; SET LOCAL dc.bulk = 'on'; " OLD_EVENT "; COMMIT");
+    EXPECT_WRONG("1 event(s) of profiles wait to be published", "An import is running: what it tells goes out when it has ended");
+}
+
 static void what_waits_is_named(void **state)
 {
     (void)state;
@@ -142,6 +152,8 @@ static void what_waits_is_named(void **state)
 
 static int nothing_waits(void **state)
 {
+    database_let_go(load);
+    load = NULL;
     for (const char *const *service = service_names; *service; service++)
         database_ask(arena_printf(story_arena(), "dc_%s", *service), "DELETE FROM outbox WHERE topic = " NOWHERE "; DELETE FROM parked_keys WHERE topic = " NOWHERE);
     return healthy(state);
@@ -207,6 +219,7 @@ int main(void)
         cmocka_unit_test_teardown(databases_that_are_away_are_named, healthy),
         cmocka_unit_test(topics_that_are_missing_are_named),
         cmocka_unit_test_teardown(databases_that_are_not_as_they_should_be_are_named, databases_as_they_were),
+        cmocka_unit_test_teardown(what_an_import_holds_back_is_named, nothing_waits),
         cmocka_unit_test_teardown(what_waits_is_named, nothing_waits),
         cmocka_unit_test_teardown(a_consumer_that_stands_still_is_named, the_lock_is_gone),
         cmocka_unit_test_teardown(what_is_on_disk_is_named, an_empty_spool),
