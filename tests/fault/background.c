@@ -12,7 +12,7 @@
 
 #define CALLS_MAX 40       // threads that look for work never stop calling
 #define CALLS_MAX_SHORT 3
-#define SETTLED_S 40       // a lost answer of M-Pesa's is asked for again
+#define SETTLED_S 100      // a statement whose answer is lost is waited for, a minute by the relay; a push that is lost is asked for
 
 // --- What they work on -----------------------------------------------------------------------------------
 

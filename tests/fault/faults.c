@@ -161,21 +161,36 @@ ALLOCATION(realloc, (void *memory, size_t size), (memory, size))
         return real arguments;                                                                                             \
     }
 SYSTEM_CALL(FAULT_SOCKET, ECONNREFUSED, int, connect, (int fd, const struct sockaddr *address, socklen_t size), (fd, address, size))
-SYSTEM_CALL(FAULT_SOCKET, ECONNRESET, ssize_t, send, (int fd, const void *bytes, size_t size, int flags), (fd, bytes, size, flags))
-SYSTEM_CALL(FAULT_SOCKET, ECONNRESET, ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
 SYSTEM_CALL(FAULT_FILE, ENOSPC, ssize_t, write, (int fd, const void *bytes, size_t size), (fd, bytes, size))
 SYSTEM_CALL(FAULT_FILE, ENOSPC, ssize_t, writev, (int fd, const struct iovec *parts, int count), (fd, parts, count))
 SYSTEM_CALL(FAULT_FILE, EIO, int, fsync, (int fd), (fd))
 SYSTEM_CALL(FAULT_FILE, EIO, int, fdatasync, (int fd), (fd))
 SYSTEM_CALL(FAULT_FILE, EIO, int, rename, (const char *from, const char *to), (from, to))
 
+// A connection that was reset is dead both ways: libpq takes a send that failed for sent, and waits for what the peer has to say.
+static ssize_t reset(int fd)
+{
+    shutdown(fd, SHUT_RDWR);
+    errno = ECONNRESET;
+    return -1;
+}
+
+ssize_t send(int fd, const void *bytes, size_t size, int flags)
+{
+    REAL(send)
+    return FAILS(FAULT_SOCKET) ? reset(fd) : real(fd, bytes, size, flags);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    REAL(sendmsg)
+    return FAILS(FAULT_SOCKET) ? reset(fd) : real(fd, message, flags);
+}
+
 ssize_t recv(int fd, void *bytes, size_t size, int flags)
 {
     REAL(recv)
-    if (FAILS(FAULT_SOCKET)) {
-        errno = ECONNRESET;
-        return -1;
-    }
+    if (FAILS(FAULT_SOCKET)) return reset(fd);
     const ssize_t got = real(fd, bytes, size, flags);
     if (got > 0 && control) arm_by(bytes, (size_t)got);
     return got;
