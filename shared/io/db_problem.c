@@ -82,9 +82,9 @@ static void describe(const char *message, bool quotes_input, char *out, size_t s
         if (*at == '\n' || *at == '\t') *at = ' ';
 }
 
-static bool without_result(PGconn *pg, const char *statement, struct error *err)
+static bool without_state(PGconn *pg, const char *statement, struct error *err)
 {
-    bool waiting = PQstatus(pg) == CONNECTION_OK; // it is there and did not answer in time
+    bool waiting = PQstatus(pg) == CONNECTION_OK && !*PQerrorMessage(pg); // it is there and did not answer in time
     const struct meaning_row *row = &meanings[waiting ? TIMEOUT : LOST];
     char message[200];
     describe(waiting ? "no answer in time" : PQerrorMessage(pg), false, message, sizeof message);
@@ -99,7 +99,7 @@ bool db_problem(const PGresult *result, PGconn *pg, const struct constraint_prob
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (!sqlstate) {
         if (ret_reconnect) *ret_reconnect = true;
-        return without_result(pg, statement, err);
+        return without_state(pg, statement, err);
     }
     const struct meaning_row *row = &meanings[meaning_of(sqlstate)];
     if (!constraint_problem(result, constraints, err)) {

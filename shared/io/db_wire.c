@@ -119,6 +119,12 @@ static bool send_all(PGconn *pg, const struct wire_statement *statements, int co
     return PQpipelineSync(pg) == 1;
 }
 
+// A failure that libpq made itself, out of memory: what it makes of the answers that follow is not to be waited for.
+static bool is_libpqs_own(const PGresult *result)
+{
+    return PQresultStatus(result) == PGRES_FATAL_ERROR && !PQresultErrorField(result, PG_DIAG_SQLSTATE);
+}
+
 // Takes the results of count statements and the closing sync. Keeps the last, or the first failure.
 static bool receive_all(PGconn *pg, int count, int64_t deadline_ms, PGresult **ret)
 {
@@ -129,6 +135,7 @@ static bool receive_all(PGconn *pg, int count, int64_t deadline_ms, PGresult **r
             PQclear(*ret);
             *ret = TAKE(result);
         }
+        if (is_libpqs_own(*ret)) return false;
         CLEANUP(wire_release) PGresult *end = next_result(pg, deadline_ms);
         if (end || PQstatus(pg) != CONNECTION_OK) return false;
     }
@@ -206,10 +213,12 @@ static bool send_prepare(PGconn *pg, const struct sql *sql)
 // deadline passed (PQstatus and wire_is_dead tell; callers count what they expect).
 static PGresult *next_result(PGconn *pg, int64_t deadline_ms)
 {
-    while (PQisBusy(pg)) {
-        if (!wait_for_input(pg, deadline_ms)) return NULL;
+    for (;;) {
+        errno = 0;
+        if (!PQisBusy(pg)) return PQgetResult(pg);
+        // Out of memory, libpq forgets the sync that it has just read, and would wait for another one.
+        if (errno == ENOMEM || !wait_for_input(pg, deadline_ms)) return NULL;
     }
-    return PQgetResult(pg);
 }
 
 // Waits for bytes in either direction; false when the deadline passed or the connection broke.
