@@ -62,7 +62,7 @@ static void each_refusal_is_told_at_once(enum db_mode mode)
         if (found) assert_int_equal(count, 0);
         else assert_problem(&problem_unavailable);
     }
-    assert_true(call > 5); // libpq makes a few
+    assert_true(call > 2); // libpq makes some
 }
 
 static void a_read_does_not_wait(void **state)
