@@ -9,7 +9,7 @@
 #: make bench      figures beside the limits of this machine (ONLY=reads one part)
 #: make schemas    prints schemas/ from the code; refuses what would break consumers of released events
 #: make schemas-release   releases new events and members (schemas/released/)
-#: make faults     every call that can fail does so once, in every story (ONLY=auth for some); takes long
+#: make faults     every call that can fail does so once, in every story and thread (ONLY=relay for some); a short form is in make test
 #: make audit      what a reviewer of the running stack wants to see: hardening, licences (SPDX), ports, grants, headers
 #: make lint       cppcheck and clang-tidy
 #: make all        builds into build/bin (SANITIZE=address|thread|fuzzer BUILD=dir for other kinds)
