@@ -56,7 +56,7 @@ limit() {
     "$POSTGRES_BIN/pgbench" -n -M prepared -c $CLIENTS -j 2 -T "$SECONDS_EACH" -f "$1" "${!url}" 2>/dev/null | sed -n 's/^tps = \([0-9.]*\).*/\1/p'
 }
 POSTGRES_BIN=/usr/lib/postgresql/15/bin
-export PGOPTIONS="-c enable_seqscan=off" # as the services' sessions have it
+export PGOPTIONS="-c enable_seqscan=off -c jit=off" # as the services' sessions have it
 
 sql() { local url=DATABASE_URL_${1^^} && psql -XqAt -v ON_ERROR_STOP=1 "${!url}" -c "$2"; } # OWNER SQL
 
