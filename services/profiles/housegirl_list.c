@@ -18,9 +18,9 @@ static const struct {
     {"experience", &SQL_worker_near_experienced},
 };
 
-// A look costs a tenth of a microsecond or two, what the statistics say some 2,000 looks.
+// A look costs a tenth of a microsecond or two; to ask the statistics some 1,000 looks, to read a worker some four.
 #define LOOKS_FIRST 2000
-#define LOOKS_MOST 40000
+#define LOOKS_FOR_READ 4
 
 #define FACETS_MAX 96
 struct facets {
@@ -103,9 +103,12 @@ static const struct sql *far_of(const struct facets *facets, const struct listin
     return NULL;
 }
 
-// In the order of salaries, those below the wanted ones are stepped over.
-static const char *before_first(const struct listing *listing, struct arena *arena)
+// In the order of salaries, those below the wanted ones are stepped over; in that of experience, those who have more than is wanted.
+static const char *before_first(const struct worker_query *query, const struct listing *listing, struct arena *arena)
 {
+    int years = 0;
+    while (query->experience && !text_equal(experience_choices[years], query->experience)) years++;
+    if (text_equal(listing->sort, "experience") && query->experience) return arena_printf(arena, "%d|", -(years + 1)); // experienced_rank
     if (text_equal(listing->sort, "salary") && listing->min_salary.type == DB_VALUE_INT)
         return arena_printf(arena, "%lld|", (long long)listing->min_salary.integer);
     if (text_equal(listing->sort, "-salary") && listing->max_salary.type == DB_VALUE_INT)
@@ -128,7 +131,7 @@ static struct listing listing_of(const struct worker_query *query, struct arena 
     }
     listing.filters = text_take(&filters);
     listing.far = far_of(&facets, &listing);
-    listing.before = before_first(&listing, arena);
+    listing.before = before_first(query, &listing, arena);
     return listing;
 }
 
@@ -151,20 +154,21 @@ static bool find(struct request *rq, const struct sql *sql, const struct listing
                          DB_GET_BOOL(&ret->total.is_few)), err) == DB_FOUND;
 }
 
-// How many to look at, in the order of the list, until a page of those that fit has been met: by statistics, twice over. 0: looking on
-// will not do, because too many would have to be looked at, or because what is asked for does not go together, as two words that
-// never meet: then far less was found by the first look than there should have been.
+// How many to look at, in the order of the list, until a page of those that fit has been met: twice what is likely. One in how many
+// fits is taken from the statistics, as if one had been met so, and from what the first look has found: two words that never meet, or
+// that always do, are no matter of chance. 0: to find all that fit costs less.
 static bool looks_needed(struct request *rq, const struct listing *listing, const struct page *page, int64_t found, int64_t *ret, struct error *err)
 {
-    int64_t fitting = 0, workers = 0;
+    int64_t fitting = 0, read = 0, workers = 0;
     if (db_row(&rq->db, &SQL_worker_estimate,
                DB_IN(DB_TEXT(listing->facets), listing->min_salary, listing->max_salary, listing->min_age, listing->max_age),
-               DB_OUT(DB_GET_INT(&fitting), DB_GET_INT(&workers)), err) != DB_FOUND)
+               DB_OUT(DB_GET_INT(&fitting), DB_GET_INT(&read), DB_GET_INT(&workers)), err) != DB_FOUND)
         return false;
-    if (fitting < 1) fitting = 1;
-    const int64_t looks = 2 * (page->offset + page->size + 1) * (workers / fitting + 1);
-    const bool goes_together = (found + 2) * 4 * workers >= LOOKS_FIRST * fitting;
-    *ret = goes_together && looks <= LOOKS_MOST && looks < workers ? looks : 0;
+    const int64_t met = found ? page->offset + found : 0;
+    const double expected = (double)workers / (double)(fitting > 0 ? fitting : 1); // looks for one that fits
+    const double likely = (expected + (double)(LOOKS_FIRST + page->offset)) / (double)(met + 1);
+    const double looks = 2 * likely * (double)(page->offset + page->size + 1);
+    *ret = looks < (double)workers && looks <= LOOKS_FOR_READ * (double)read * expected / likely ? (int64_t)looks : 0;
     return true;
 }
 

@@ -21,6 +21,12 @@ salary and age|newest||900000 1200000 25 30
 salary and age, by salary|cheapest||900000 1200000 25 30
 salary that nobody asks|newest||90000000 100000000 NULL NULL
 county, salary and age|experienced|county:Kisumu|900000 1200000 25 30
+highest salary and age|experienced||2750000 NULL 60 NULL
+no experience, by experience|experienced|experience:no_experience|NULL NULL NULL NULL
+two places|newest|place:kitale place:malindi|NULL NULL NULL NULL
+age|newest||NULL NULL 25 30
+verified, where nobody is|newest|verified:true|NULL NULL NULL NULL
+five facets that few have|newest|county:Kisumu education:degree experience:5_plus_years accommodation_type:live_out is_available:false|NULL NULL NULL NULL
 "
 
 bench_million() {
@@ -43,11 +49,14 @@ measure_lists() {
 # list_ms SORT FACETS BOUNDS: milliseconds of one list, alone on the machine, by the steps of housegirl_list.c: a short look, what the
 # statistics say, and then a longer look or all that fit.
 list_ms() {
-    local facets key="'-9223372036854775808|'" far fitting workers found estimate looks=0
+    local facets key="'-9223372036854775808|'" far found estimate looks=0
     : >"$WORK/list-steps.sql"
     # shellcheck disable=SC2086 # lists of words
     facets=$(facets_array $2)
-    [ "$1" != cheapest ] || [ "${3%% *}" = NULL ] || key="'${3%% *}|'" # as housegirl_list.c steps over lower salaries
+    case $1:${3%% *}:$2 in # as housegirl_list.c steps over lower salaries and more experience
+        cheapest:[0-9]*) key="'${3%% *}|'" ;;
+        experienced:*experience:no_experience*) key="'-1|'" ;;
+    esac
     # shellcheck disable=SC2086
     step found "worker_near_$1" "$facets" $3 "$key" 0 20 NULL false 2000
     if [ "$found" -lt 21 ] && [ -n "$2$(tr -d 'NUL ' <<<"$3")" ]; then
@@ -55,16 +64,18 @@ list_ms() {
         [ -n "$2" ] || far=$([ "${3:0:9}" = "NULL NULL" ] && echo age || echo salary)
         # shellcheck disable=SC2086
         step estimate worker_estimate "$facets" $3
-        read -r fitting workers <<<"$estimate"
-        ((fitting > 0)) || fitting=1
-        (((found + 2) * 4 * workers >= 2000 * fitting)) && looks=$((42 * (workers / fitting + 1)))
+        looks=$(looks_needed "$found" $estimate)
         # shellcheck disable=SC2086
-        ((looks == 0 || looks > 40000 || looks >= workers)) || step found "worker_near_$1" "$facets" $3 "$key" 0 20 NULL false $looks
+        ((looks == 0)) || step found "worker_near_$1" "$facets" $3 "$key" 0 20 NULL false $looks
         # shellcheck disable=SC2086
         [ "$found" = 21 ] || step found "worker_far_$far" "$facets" $3 "$key" 0 20 NULL false "'$1'"
     fi
     "$POSTGRES_BIN/pgbench" -n -M prepared -c 1 -T "${LIST_SECONDS:-2}" -f "$WORK/list-steps.sql" "$DATABASE_URL_PROFILES" 2>/dev/null | sed -n 's/^latency average = \([0-9.]*\) ms/\1/p'
 }
+
+# FOUND FITTING READ WORKERS: as housegirl_list.c has it
+looks_needed() { awk '{expected = $4 / ($2 > 0 ? $2 : 1); likely = (expected + 2000) / ($1 + 1); looks = int(42 * likely)
+                       print (looks < $4 && looks <= 4 * $3 * expected / likely ? looks : 0)}' <<<"$*"; }
 
 # step NAME STATEMENT VALUE…: adds the step, and sets the variable to how many it found (21: more than a page), or to what it answers.
 step() {

@@ -30,6 +30,7 @@ int kit_database_create_for(struct kit_database *ret, const struct service *serv
                                                           .acquire_timeout_ms = 2000,
                                                           .statement_timeout_ms = 5000,
                                                           .connect_timeout_s = 5,
+                                                          .prefers_indexes = true,
                                                           .statements = ret->statements,
                                                           .constraints = service->constraints},
                                  &ret->err);

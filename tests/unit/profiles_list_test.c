@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The list of workers against the plainest statement that says the same: every filter, sort and way of paging, drawn at random, over
-// enough workers that some lists are found near and others far (queries.sql).
+// enough workers that some lists are found near and others far (queries.sql); and which way is taken.
 #include "profiles.h"
 
 #include <setjmp.h>
@@ -18,8 +18,8 @@
 #include "kit_database.h"
 #include "running.h"
 
-#define WORKERS 3000
-#define LISTS 300
+#define WORKERS 6000
+#define LISTS 100
 #define PAGES_MAX 200
 
 static struct kit_database kit;
@@ -37,16 +37,26 @@ static const char workers_sql[] =
     "         (ARRAY['{cooking}', '{cooking,Child care}', '{}'])[1 + (random() * 2)::integer]::text[], '{Swahili}', 'nanny', random() < 0.75,"
     "         timestamptz '2026-01-01' + mod(n, 700) * interval '1 hour'" // some at the same moment
     "    FROM generate_series(1, %d) AS n, LATERAL (SELECT (ARRAY['I cook pilau.', 'Toddlers, twins', 'hotel kitchen'])[1 + mod(n * 7, 3)]) AS d(b),"
-    "         LATERAL (SELECT (ARRAY['Kisumu', 'Kitui', 'Meru', 'Mombasa'])[1 + mod(n * n, 4)]) AS e(c);"
-    "ANALYZE housegirl_profiles";
+    "         LATERAL (SELECT (ARRAY['Kisumu', 'Kitui', 'Meru', 'Mombasa'])[1 + mod(n * n, 4)]) AS e(c);";
+
+// What the session has done lately.
+static const struct sql ways_taken = {"ways_taken",
+                                      "SELECT pg_stat_get_xact_tuples_returned('housegirl_newest'::regclass) + pg_stat_get_xact_tuples_returned('housegirl_experienced'::regclass),"
+                                      " pg_stat_get_xact_numscans('housegirl_facets'::regclass)", 0};
+#define STATEMENTS_MAX 100
 
 static int setup(void **state)
 {
     (void)state;
-    static const struct service service = {.name = "profiles", .migrations = profiles_migrations, .statements = profiles_statements,
-                                           .constraints = profiles_constraints};
+    static const struct sql *statements[STATEMENTS_MAX + 1] = {&ways_taken};
+    for (size_t i = 0; profiles_statements[i]; i++) {
+        if (i + 1 == STATEMENTS_MAX) return 1;
+        statements[i + 1] = profiles_statements[i];
+    }
+    static const struct service service = {.name = "profiles", .migrations = profiles_migrations, .statements = statements, .constraints = profiles_constraints};
     if (kit_database_create_for(&kit, &service)) return 1;
     test_database_run(&kit.database, arena_printf(kit.arena, workers_sql, WORKERS, WORKERS));
+    test_database_run(&kit.database, "VACUUM ANALYZE housegirl_profiles");
     app = (struct app){.service = &service, .pool = kit.pool, .clock = &clock_system, .state = count_cache_new(),
                        .config = {.cursor_secret = "0123456789abcdef0123456789abcdef"}};
     return app.state ? 0 : 1;
@@ -102,8 +112,19 @@ static const struct order {
     {"sort=experience", "array_position(ARRAY['5_plus_years', '2_years', 'no_experience'], experience) NULLS LAST, id"},
 };
 
-// The list of a query string, as JSON of its own.
-static json_t *listed(const char *query)
+struct ways {
+    int64_t looked, found_far; // how many were looked at in the order of the list; how often an index of facets was asked
+};
+
+static struct ways ways_so_far(struct db *db)
+{
+    struct ways ways;
+    assert_int_equal(db_row(db, &ways_taken, DB_NOTHING, DB_OUT(DB_GET_INT(&ways.looked), DB_GET_INT(&ways.found_far)), &kit.err), DB_FOUND);
+    return ways;
+}
+
+// The list of a query string, as JSON of its own; and how it was found.
+static json_t *listed(const char *query, struct ways *ret_ways)
 {
     static const struct route route = {.query = &worker_query_fields};
     kit_forget(&kit);
@@ -112,7 +133,10 @@ static json_t *listed(const char *query)
     struct response rs = {0};
     kit_assert_fine(&kit, input_read(&rq, &kit.err));
     db_begin(&rq.db, kit.pool, DB_READ, kit.arena);
+    const struct ways before = ways_so_far(&rq.db);
     kit_assert_fine(&kit, housegirl_list(&rq, &rs, &kit.err));
+    const struct ways after = ways_so_far(&rq.db);
+    *ret_ways = (struct ways){after.looked - before.looked, after.found_far - before.found_far};
     db_end(&rq.db);
     json_t *body = json_loadb(rs.body, rs.length, 0, NULL);
     assert_non_null(body);
@@ -122,7 +146,8 @@ static json_t *listed(const char *query)
 // Adds the ids of a page, each with a comma; the cursor behind it, "" for none.
 static void add_page(const char *query, char ids[WORKERS * 8], char cursor[600], int64_t *ret_total)
 {
-    json_t *body = listed(query), *row;
+    struct ways ways;
+    json_t *body = listed(query, &ways), *row;
     size_t i;
     json_array_foreach(json_object_get(body, "housegirls"), i, row)
     {
@@ -213,8 +238,37 @@ static void every_list_is_what_the_plainest_statement_says(void **state)
     }
 }
 
+// A total is counted when a list is asked for first; which way is taken shows when it is known.
+static void the_way_that_costs_less_is_taken(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query;
+        bool is_known;
+        int64_t looked_least, looked_most;
+        bool is_far;
+    } lists[] = {
+        {"county=Kisumu", true, 20, 100, false},                                         // one in two
+        {"languages=Swahili&min_age=40&max_age=41&per_page=100", true, 2001, 7999, false}, // one in 23: the first look does not find a page, the next does
+        {"q=helicopter", false, 2000, 2000, true},                                       // nobody
+        {"q=helicopter", true, 0, 0, true},                                              // and that is known
+        {"q=toddlers%20hotel", false, 2000, 2000, true},                                 // never together, though a third each
+        {"profile_id=p77&sort=experience", false, 2000, 2000, true},                     // one
+        {"experience=no_experience&sort=experience", true, 20, 60, false},               // who have more stand before them
+    };
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        struct ways ways;
+        count_cache_free(app.state);
+        assert_non_null(app.state = count_cache_new());
+        if (lists[i].is_known) json_decref(listed(lists[i].query, &ways));
+        json_decref(listed(lists[i].query, &ways));
+        if (ways.looked < lists[i].looked_least || ways.looked > lists[i].looked_most || (ways.found_far > 0) != lists[i].is_far)
+            fail_msg("%s: %lld looked at, %lld times far", lists[i].query, (long long)ways.looked, (long long)ways.found_far);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_list_is_what_the_plainest_statement_says)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_way_that_costs_less_is_taken), cmocka_unit_test(every_list_is_what_the_plainest_statement_says)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -405,17 +405,32 @@ $$;
 COMMENT ON FUNCTION worker_rank IS 'Sort key of a worker.';
 
 -- What the planner expects: it knows how many have each of the commonest facets, and how salaries and ages are spread.
-CREATE FUNCTION worker_estimate(names text[], min_salary bigint, max_salary bigint, min_age integer, max_age integer)
+CREATE FUNCTION worker_rows(hashes bigint[], min_salary bigint, max_salary bigint, min_age integer, max_age integer)
 RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$ -- or EXPLAIN is refused
 DECLARE
     plan json;
 BEGIN
     EXECUTE format('EXPLAIN (FORMAT JSON) SELECT FROM housegirl_profiles WHERE is_listed AND facets @> %L::bigint[]'
-                   ' AND worker_in_bounds(expected_salary, age, %L, %L, %L, %L)', facet_hashes(names), min_salary, max_salary, min_age, max_age) INTO plan;
+                   ' AND worker_in_bounds(expected_salary, age, %L, %L, %L, %L)', hashes, min_salary, max_salary, min_age, max_age) INTO plan;
     RETURN (plan -> 0 -> 'Plan' ->> 'Plan Rows')::bigint;
 END
 $$;
-COMMENT ON FUNCTION worker_estimate IS 'How many workers fit, by statistics: a tenth of a millisecond.';
+COMMENT ON FUNCTION worker_rows IS 'How many workers fit, by statistics: a tenth of a millisecond.';
+
+CREATE FUNCTION worker_estimate(names text[], min_salary bigint, max_salary bigint, min_age integer, max_age integer, OUT fitting bigint, OUT read bigint)
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    hashes bigint[] := facet_hashes(names);
+BEGIN
+    fitting := worker_rows(hashes, min_salary, max_salary, min_age, max_age);
+    read := CASE WHEN coalesce(min_salary, max_salary, min_age, max_age) IS NULL THEN fitting
+                 WHEN cardinality(names) > 0 THEN worker_rows(hashes, NULL, NULL, NULL, NULL)
+                 WHEN coalesce(min_salary, max_salary) IS NOT NULL AND coalesce(min_age, max_age) IS NOT NULL
+                 THEN worker_rows(hashes, min_salary, max_salary, NULL, NULL)
+                 ELSE fitting END;
+END
+$$;
+COMMENT ON FUNCTION worker_estimate IS 'How many workers fit, and how many are read to find all of them by the index that worker_far_* asks: by statistics.';
 
 -- Among N workers, looking at n in order finds a page of 21 where one in n / 21 fits, and otherwise less than N * 21 / n fit. One of
 -- those costs about five looks, since it is read from the table: both are the same at the root of 5 * 21 N. A set of one, which

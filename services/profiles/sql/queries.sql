@@ -1,12 +1,13 @@
 -- Statements of the profiles service. Named blocks: see shared/kit/sql_embed.awk.
 
 -- Lists of workers, in steps. First some are looked at in the order of the list: most filters let enough of them through. Where
--- they do not, the planner's statistics tell how many fit: more are looked at where that will do, and otherwise all that fit are
--- looked for by an index, and sorted. Each step has one plan that is right whatever the values, so that PostgreSQL keeps it.
+-- they do not, the planner's statistics tell how many fit and how many an index would have to read: more are looked at where that
+-- costs less, and otherwise all that fit are looked for by the index, and sorted. Each step has one plan that is right whatever the
+-- values, so that PostgreSQL keeps it.
 -- $1–$5 filters, $6 the sort key to go on behind, $7 rows to skip, $8 rows of a page, $9 who looks (null: a visitor, who gets the
 -- ready card), $10 whether she is an admin; $11 near: how many to look at; far: the sort. Answers what worker_page does, how many
 -- fit, where that is known, and whether they are so few that far alone is quicker. By salary the near ones end where the wanted
--- salaries end; where they begin, $6 says.
+-- salaries end; where the wanted salaries or experience begin, $6 says.
 
 -- name: worker_near_newest
 SELECT p.*, -1, false
@@ -67,8 +68,9 @@ SELECT p.*, -1, false
        worker_page(ids, ranks, cards, $8, $9, $10) AS p;
 
 -- name: worker_estimate
--- How many of how many workers fit the filters $1–$5, by statistics.
-SELECT worker_estimate($1, $2, $3, $4::integer, $5::integer), greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = 'housegirl_profiles'::regclass;
+-- By statistics: how many fit the filters $1–$5, how many are read to find all of them, and how many there are.
+SELECT e.fitting, e.read, greatest(c.reltuples, 0)::bigint
+  FROM pg_class AS c, worker_estimate($1, $2, $3, $4::integer, $5::integer) AS e WHERE c.oid = 'housegirl_profiles'::regclass;
 
 -- name: worker_far_facets
 -- By what she has and can.
@@ -84,11 +86,11 @@ SELECT p.*, total, total * 5 < reach
        worker_page(ids, ranks, cards, $8, $9, $10) AS p, (SELECT count(*) FROM fitting) AS counted (total), worker_reach() AS r (reach);
 
 -- name: worker_far_salary
--- By her salary, where nothing else but perhaps her age is asked for.
+-- By her salary, where nothing else but perhaps her age is asked for: no facets, which the planner would read all of.
 WITH fitting AS MATERIALIZED (
     SELECT id, worker_rank(h, $11) AS rank, card FROM housegirl_profiles AS h
      WHERE is_listed AND cheapest_rank >= coalesce($2::bigint, 0) AND cheapest_rank <= coalesce($3::bigint, 9223372036854775806)
-       AND facets @> (SELECT facet_hashes($1::text[])) AND worker_in_bounds(expected_salary, age, $2, $3, $4, $5)
+       AND cardinality($1::text[]) = 0 AND worker_in_bounds(expected_salary, age, $2, $3, $4, $5)
 ), found AS (
     SELECT * FROM fitting WHERE (rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2)) ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
 )
@@ -101,7 +103,7 @@ SELECT p.*, total, total * 5 < reach
 WITH fitting AS MATERIALIZED (
     SELECT id, worker_rank(h, $11) AS rank, card FROM housegirl_profiles AS h
      WHERE is_listed AND age >= coalesce($4, 0) AND age <= coalesce($5, 1000)
-       AND facets @> (SELECT facet_hashes($1::text[])) AND worker_in_bounds(expected_salary, age, $2, $3, $4, $5)
+       AND cardinality($1::text[]) = 0 AND worker_in_bounds(expected_salary, age, $2, $3, $4, $5)
 ), found AS (
     SELECT * FROM fitting WHERE (rank, id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2)) ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
 )
@@ -110,7 +112,8 @@ SELECT p.*, total, total * 5 < reach
        worker_page(ids, ranks, cards, $8, $9, $10) AS p, (SELECT count(*) FROM fitting) AS counted (total), worker_reach() AS r (reach);
 
 -- name: worker_count
--- How many fit, and whether that is an estimate. From a sample of the newest where enough of them fit; otherwise counted.
+-- How many fit, and whether that is an estimate. From a sample of the newest where enough of them fit; otherwise counted, unless more
+-- than 10,000 would have to be read: then by statistics.
 WITH sample AS MATERIALIZED (
     SELECT count(*) AS looked, count(f.fits) AS fitting
       FROM (SELECT id, sketch, expected_salary, age FROM housegirl_profiles WHERE is_listed ORDER BY newest_rank, id LIMIT 1001) AS h
@@ -119,14 +122,16 @@ WITH sample AS MATERIALIZED (
                             AND worker_in_bounds(h.expected_salary, h.age, $2, $3, $4, $5)
                             AND w.id = h.id AND w.facets @> (SELECT facet_hashes($1::text[])) OFFSET 0) AS f ON true
 ), judged AS (
-    SELECT *, looked > 1000 AND (fitting >= 30 OR cardinality($1::text[]) = 0) AS is_estimate FROM sample
+    SELECT *, looked > 1000 AND (fitting >= 30 OR cardinality($1::text[]) = 0) AS is_sampled FROM sample
 )
-SELECT CASE WHEN looked <= 1000 THEN fitting
-            WHEN is_estimate THEN (SELECT greatest(reltuples, looked) FROM pg_class WHERE oid = 'housegirl_profiles'::regclass)::bigint * fitting / looked
+SELECT CASE WHEN looked <= 1000 THEN j.fitting
+            WHEN is_sampled THEN (SELECT greatest(reltuples, looked) FROM pg_class WHERE oid = 'housegirl_profiles'::regclass)::bigint * j.fitting / looked
+            WHEN e.read > 10000 THEN e.fitting
             ELSE (SELECT count(*) FROM housegirl_profiles
                     WHERE is_listed AND facets @> (SELECT facet_hashes($1::text[])) AND worker_in_bounds(expected_salary, age, $2, $3, $4, $5)) END,
-       is_estimate
-  FROM judged;
+       is_sampled OR coalesce(e.read > 10000, false)
+  FROM judged AS j LEFT JOIN LATERAL
+       (SELECT * FROM worker_estimate($1, $2, $3, $4::integer, $5::integer) WHERE looked > 1000 AND NOT is_sampled OFFSET 0) AS e ON true;
 
 -- name: worker_card
 -- One worker as a visitor sees her.
