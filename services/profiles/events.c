@@ -67,37 +67,30 @@ FIELDS(unlock_input, FIELD(unlock_input, user_id, .required = true, .format = FO
 // The user's profile appears or follows; then what its part tells the others holds the new name.
 static bool apply_user(struct app *app, struct db *db, const struct event *event, struct error *err)
 {
-    const struct user_input *input = event->input;
-    char id[UUID_SIZE];
-    bool shows = false;
-    id_new(clock_now_ms(app->clock), id);
-    enum db_found found = db_row(db, &SQL_user_apply,
-                                 DB_IN(DB_TEXT(id), DB_TEXT(input->user_id), DB_TEXT(input->user_type), DB_TEXT(input->first_name),
-                                       DB_TEXT(input->last_name), DB_BOOL(input->is_active), DB_TEXT(event->sequence ? event->sequence : ""),
-                                       DB_TEXT(input->created_at)),
-                                 DB_OUT(DB_GET_BOOL(&shows)), err);
-    if (found == DB_FAILED) return false;
-    if (found == DB_NONE || !shows) return true;
     static const struct sql *const tell[] = {[USER_HOUSEGIRL] = &SQL_worker_tell_of_profile, [USER_EMPLOYER] = &SQL_employer_tell_of_profile,
                                              [USER_AGENCY] = &SQL_agency_profile_tell_of_profile};
+    const struct user_input *input = event->input;
     const enum user_type type = user_type_parse(input->user_type);
-    return type == USER_NONE || db_exec(db, tell[type], DB_IN(DB_TEXT(input->user_id)), NULL, err);
+    char id[UUID_SIZE];
+    id_new(clock_now_ms(app->clock), id);
+    return db_post(db, &SQL_user_apply,
+                   DB_IN(DB_TEXT(id), DB_TEXT(input->user_id), DB_TEXT(input->user_type), DB_TEXT(input->first_name), DB_TEXT(input->last_name),
+                         DB_BOOL(input->is_active), DB_TEXT(event->sequence ? event->sequence : ""), DB_TEXT(input->created_at)), err) &&
+           (type == USER_NONE || db_post(db, tell[type], DB_IN(DB_TEXT(input->user_id)), err));
 }
 
 static bool erase_user(struct app *app, struct db *db, const struct event *event, struct error *err)
 {
     (void)app;
-    return db_exec(db, &SQL_user_erased, DB_IN(DB_TEXT(event->key)), NULL, err) &&
-           db_exec(db, &SQL_profile_delete, DB_IN(DB_TEXT(event->key)), NULL, err) &&
-           db_exec(db, &SQL_contact_forget, DB_IN(DB_TEXT(event->key)), NULL, err) &&
-           db_exec(db, &SQL_grants_forget, DB_IN(DB_TEXT(event->key)), NULL, err);
+    return db_post(db, &SQL_user_erased, DB_IN(DB_TEXT(event->key)), err) && db_post(db, &SQL_profile_delete, DB_IN(DB_TEXT(event->key)), err) &&
+           db_post(db, &SQL_contact_forget, DB_IN(DB_TEXT(event->key)), err) && db_post(db, &SQL_grants_forget, DB_IN(DB_TEXT(event->key)), err);
 }
 
 static bool grant_contact(struct app *app, struct db *db, const struct event *event, struct error *err)
 {
     (void)app;
     const struct unlock_input *input = event->input;
-    return db_exec(db, &SQL_grant_apply, DB_IN(DB_TEXT(input->user_id), DB_TEXT(input->worker_id), DB_TEXT(input->unlocked_at)), NULL, err);
+    return db_post(db, &SQL_grant_apply, DB_IN(DB_TEXT(input->user_id), DB_TEXT(input->worker_id), DB_TEXT(input->unlocked_at)), err);
 }
 
 const struct subscription profiles_subscriptions[] = {

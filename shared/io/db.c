@@ -2,7 +2,6 @@
 #include "db.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,18 +11,13 @@
 #include "db_pool.h"
 #include "text.h"
 
-#define PARAMETERS_MAX 48
 #define ATTEMPTS_MAX 5
 // The server ends a statement itself; this much later we stop believing that it will.
 #define ANSWER_GRACE_MS_DEFAULT 3000
 
 static const char unknown_trace[] = "?";
 
-struct parameters {
-    const char *values[PARAMETERS_MAX];
-    char numbers[PARAMETERS_MAX][24];
-};
-
+static void release(struct db *db);
 static bool may_run(const struct db *db, struct error *err);
 static PGresult *run(struct db *db, const struct sql *sql, struct db_values in, struct error *err);
 static bool run_own(struct db *db, const struct sql *sql, struct error *err);
@@ -31,6 +25,7 @@ static bool exchange(struct db *db, const struct wire_statement *own, PGresult *
 static bool check(struct db *db, const char *statement, PGresult **result, struct error *err);
 static bool run_script(struct db *db, const char *name, const char *text, struct error *err);
 static bool fill_target(struct db *db, const PGresult *result, int column, const struct db_target *target);
+static bool takes(const struct sql *sql, struct db_values in, struct error *err);
 static bool bad_answer(const struct sql *sql, const char *what, struct error *err);
 static bool no_memory(struct error *err);
 static int timeout_ms(const struct db *db);
@@ -47,7 +42,7 @@ void db_begin(struct db *db, struct db_pool *pool, enum db_mode mode, struct are
 bool db_commit(struct db *db, struct error *err)
 {
     if (!may_run(db, err)) return false;
-    if (!db->in_transaction) return true;
+    if (!db->in_transaction && db->posted_count == 0) return true;
     if (!run_own(db, &wire_commit, err)) return false;
     db_end(db); // others may have the connection while the answer is written
     return true;
@@ -55,16 +50,24 @@ bool db_commit(struct db *db, struct error *err)
 
 void db_end(struct db *db)
 {
+    db->posted_count = 0;
+    release(db);
+    db->failed = db->savepoint = false;
+}
+
+// What was posted and not sent is kept.
+static void release(struct db *db)
+{
     if (db->connection) {
         if (db->in_transaction && !db->connection->broken) {
             const struct wire_statement rollback = {&wire_rollback, NULL};
-            PQclear(wire_execute(db->connection, &rollback, 1, timeout_ms(db)));
+            PQclear(wire_execute(db->connection, &rollback, 1, timeout_ms(db), &(int){0}));
         }
         db_pool_give(db->pool, db->connection);
     }
     db->connection = NULL;
     db->traced = NULL;
-    db->in_transaction = db->failed = db->savepoint = false;
+    db->in_transaction = false;
 }
 
 bool db_savepoint(struct db *db, struct error *err)
@@ -81,6 +84,7 @@ bool db_rollback_to_savepoint(struct db *db, struct error *err)
         return error_cause(err, "there is no savepoint to go back to");
     }
     db->failed = false;
+    db->posted_count = 0;
     if (!run_own(db, &wire_rollback_to_savepoint, err)) return false;
     db->traced = unknown_trace; // what was set since went with the rest
     return true;
@@ -119,6 +123,19 @@ bool db_exec(struct db *db, const struct sql *sql, struct db_values in, int64_t 
     if (!text_to_int64(PQcmdTuples(result), &affected)) affected = 0;
     if (ret_affected) *ret_affected = affected;
     return true;
+}
+
+bool db_post(struct db *db, const struct sql *sql, struct db_values in, struct error *err)
+{
+    if (db->mode == DB_READ) return db_exec(db, sql, in, NULL, err);
+    if (!may_run(db, err) || !takes(sql, in, err)) return false;
+    if (db->posted_count + POST_ROOM > POSTED_MOST && !db_flush(db, err)) return false;
+    return wire_post(db, sql, in) || no_memory(err);
+}
+
+bool db_flush(struct db *db, struct error *err)
+{
+    return may_run(db, err) && (db->posted_count == 0 || exchange(db, NULL, NULL, err));
 }
 
 enum db_found db_row(struct db *db, const struct sql *sql, struct db_values in, struct db_targets out,
@@ -222,28 +239,12 @@ static bool may_run(const struct db *db, struct error *err)
     return error_cause(err, "the session failed before; only db_end is allowed");
 }
 
-static void fill_parameters(struct db_values in, struct parameters *ret)
-{
-    for (int i = 0; i < in.count; i++) {
-        const struct db_value *value = &in.items[i];
-        ret->values[i] = value->text;
-        if (value->type == DB_VALUE_BOOL) ret->values[i] = value->integer ? "t" : "f";
-        if (value->type != DB_VALUE_INT) continue;
-        snprintf(ret->numbers[i], sizeof ret->numbers[i], "%" PRId64, value->integer);
-        ret->values[i] = ret->numbers[i];
-    }
-}
-
 static PGresult *run(struct db *db, const struct sql *sql, struct db_values in, struct error *err)
 {
-    struct parameters parameters;
-    if (!may_run(db, err)) return NULL;
-    if (in.count != sql->parameters || in.count > PARAMETERS_MAX) {
-        bad_answer(sql, "was given another number of values", err);
-        return NULL;
-    }
-    fill_parameters(in, &parameters);
-    const struct wire_statement own = {sql, parameters.values};
+    struct wire_values values;
+    if (!may_run(db, err) || !takes(sql, in, err)) return NULL;
+    wire_values_fill(in, &values);
+    const struct wire_statement own = {sql, values.texts};
     PGresult *result = NULL;
     return exchange(db, &own, &result, err) ? result : NULL;
 }
@@ -255,31 +256,6 @@ static bool run_own(struct db *db, const struct sql *sql, struct error *err)
     return exchange(db, &own, &result, err);
 }
 
-// What goes ahead of a statement: the start of the transaction or the end of the last savepoint, and the trace.
-static int statements_ahead(const struct db *db, const struct wire_statement *own, struct wire_statement *out)
-{
-    static const char *const no_trace = "";
-    int count = 0;
-    bool leaves = own && (own->sql == &wire_commit || own->sql == &wire_rollback_to_savepoint);
-    if (db->mode != DB_READ && !db->in_transaction) out[count++].sql = db->mode == DB_WRITE ? &wire_begin : &wire_begin_repeatable;
-    else if (own && own->sql == &wire_savepoint && db->savepoint) out[count++].sql = &wire_release_savepoint;
-    if (db->mode != DB_READ && !leaves && db->traceparent != db->traced)
-        out[count++] = (struct wire_statement){&wire_trace, db->traceparent ? &db->traceparent : &no_trace};
-    return count;
-}
-
-// True when losing the connection cannot have left an effect: nothing is committed before COMMIT, and
-// outside of a transaction only a statement that reads is sent again.
-static bool is_repeatable(const struct db *db, const struct wire_statement *own)
-{
-    static const char *const writing[] = {"INSERT ",   "UPDATE ", "DELETE ", "MERGE ",
-                                          "pg_notify", "lock(",   "nextval"};
-    if (db->mode != DB_READ) return true;
-    for (size_t i = 0; own && i < COUNT_OF(writing); i++)
-        if (strcasestr(own->sql->text, writing[i])) return false;
-    return true;
-}
-
 // Sends what goes ahead and then `own` (may be NULL) in one round trip. The first statement of a
 // session may meet a connection that died unnoticed: it is then sent once more on another.
 static bool exchange(struct db *db, const struct wire_statement *own, PGresult **ret, struct error *err)
@@ -288,18 +264,19 @@ static bool exchange(struct db *db, const struct wire_statement *own, PGresult *
     bool first = !db->connection;
     for (;;) {
         if (!db->connection && !db_pool_take(db->pool, deadline_ms, &db->connection, err)) return false;
-        struct wire_statement all[3] = {{0}};
-        int count = statements_ahead(db, own, all);
+        struct wire_statement all[AHEAD_MOST + 1];
+        int count = wire_ahead(db, own, all), done = 0;
         if (own) all[count++] = *own;
         if (count == 0) return true;
-        CLEANUP(wire_release) PGresult *result = wire_execute(db->connection, all, count, timeout_ms(db));
+        CLEANUP(wire_release) PGresult *result = wire_execute(db->connection, all, count, timeout_ms(db), &done);
         bool lost = db->connection->broken && PQstatus(db->connection->pg) != CONNECTION_OK;
-        if (first && lost && is_repeatable(db, own)) {
+        if (first && lost && wire_is_repeatable(db, own)) {
             first = false;
-            db_end(db);
+            release(db);
             continue;
         }
-        if (!check(db, own ? own->sql->name : "begin", &result, err)) return false;
+        if (!check(db, all[result && done < count ? done : count - 1].sql->name, &result, err)) return false;
+        db->posted_count = 0;
         db->traced = db->traceparent;
         if (ret) *ret = TAKE(result);
         return true;
@@ -348,6 +325,11 @@ static bool fill_target(struct db *db, const PGresult *result, int column, const
         return !text || text_equal(text, "t") || text_equal(text, "f");
     }
     return false;
+}
+
+static bool takes(const struct sql *sql, struct db_values in, struct error *err)
+{
+    return (in.count == sql->parameters && in.count <= WIRE_VALUES_MAX) || bad_answer(sql, "was given another number of values", err);
 }
 
 static bool bad_answer(const struct sql *sql, const char *what, struct error *err)

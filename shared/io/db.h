@@ -84,7 +84,9 @@ struct db {
     const char *traceparent; // set after db_begin, and anew for another piece of work: the transaction's
                              // next statement sets dc.traceparent, the default of outbox.traceparent,
                              // so that a trace survives the outbox
-    const char *traced;      // what dc.traceparent is
+    const char *traced;      // what dc.traceparent is, or will be when what is posted has run
+    struct wire_statement *posted; // db_post; in the arena
+    int posted_count;
 };
 
 struct db_value {
@@ -129,6 +131,12 @@ void db_end(struct db *db);
 // Runs a statement; *ret_affected may be NULL.
 MUST_USE bool db_exec(struct db *db, const struct sql *sql, struct db_values in, int64_t *ret_affected,
                       struct error *err);
+
+// Like db_exec for a statement of a transaction that nobody waits for: it is sent, in order, together with the next one that is waited
+// for, with db_flush or with db_commit, which then tells that it failed. The values are copied. In a DB_READ session it runs at once.
+MUST_USE bool db_post(struct db *db, const struct sql *sql, struct db_values in, struct error *err);
+// Waits for all that was posted.
+MUST_USE bool db_flush(struct db *db, struct error *err);
 
 enum db_found { DB_FAILED = -1, DB_NONE = 0, DB_FOUND = 1 };
 // Fills the targets from the first row. Texts live in the arena; SQL NULL gives NULL, 0, false.

@@ -125,13 +125,20 @@ static bool is_libpqs_own(const PGresult *result)
     return PQresultStatus(result) == PGRES_FATAL_ERROR && !PQresultErrorField(result, PG_DIAG_SQLSTATE);
 }
 
+static int64_t deadline_after(int timeout_ms)
+{
+    return timeout_ms > 0 ? clock_monotonic_ms() + timeout_ms : 0;
+}
+
 // Takes the results of count statements and the closing sync. Keeps the last, or the first failure.
-static bool receive_all(PGconn *pg, int count, int64_t deadline_ms, PGresult **ret)
+static bool receive_all(PGconn *pg, int count, int timeout_ms, PGresult **ret, int *ret_done)
 {
     for (int i = 0; i < count; i++) {
+        const int64_t deadline_ms = deadline_after(timeout_ms);
         CLEANUP(wire_release) PGresult *result = next_result(pg, deadline_ms);
         if (!result) return false;
         if (!*ret || wire_succeeded(*ret)) {
+            *ret_done += wire_succeeded(result);
             PQclear(*ret);
             *ret = TAKE(result);
         }
@@ -139,25 +146,24 @@ static bool receive_all(PGconn *pg, int count, int64_t deadline_ms, PGresult **r
         CLEANUP(wire_release) PGresult *end = next_result(pg, deadline_ms);
         if (end || PQstatus(pg) != CONNECTION_OK) return false;
     }
-    CLEANUP(wire_release) PGresult *sync = next_result(pg, deadline_ms);
+    CLEANUP(wire_release) PGresult *sync = next_result(pg, deadline_after(timeout_ms));
     return PQresultStatus(sync) == PGRES_PIPELINE_SYNC;
 }
 
 PGresult *wire_execute(struct db_connection *connection, const struct wire_statement *statements, int count,
-                       int timeout_ms)
+                       int timeout_ms, int *ret_done)
 {
     PGconn *pg = connection->pg;
-    int64_t deadline_ms = timeout_ms > 0 ? clock_monotonic_ms() + timeout_ms : 0;
     CLEANUP(wire_release) PGresult *result = NULL;
     connection->broken = PQenterPipelineMode(pg) != 1 || !send_all(pg, statements, count) ||
-                         !receive_all(pg, count, deadline_ms, &result) || PQexitPipelineMode(pg) != 1;
+                         !receive_all(pg, count, timeout_ms, &result, ret_done) || PQexitPipelineMode(pg) != 1;
     // A failure that came before the connection broke says why; a success means nothing then.
     return connection->broken && wire_succeeded(result) ? NULL : TAKE(result);
 }
 
 PGresult *wire_script(struct db_connection *connection, const char *text, int timeout_ms)
 {
-    int64_t deadline_ms = timeout_ms > 0 ? clock_monotonic_ms() + timeout_ms : 0;
+    const int64_t deadline_ms = deadline_after(timeout_ms);
     CLEANUP(wire_release) PGresult *kept = NULL;
     bool copying = false;
     PGresult *result = NULL;

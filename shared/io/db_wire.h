@@ -22,14 +22,34 @@ struct wire_statement {
     const char *const *values; // sql->parameters texts; NULL is SQL NULL
 };
 
+#define WIRE_VALUES_MAX 48
+// Values as texts, which lie in the caller's or here.
+struct wire_values {
+    const char *texts[WIRE_VALUES_MAX];
+    char numbers[WIRE_VALUES_MAX][24];
+};
+void wire_values_fill(struct db_values in, struct wire_values *ret);
+
+#define POST_ROOM 2    // a posted statement, and its trace ahead of it
+#define POSTED_MOST 64
+#define AHEAD_MOST (POSTED_MOST + 3)
+// Keeps a statement and copies of its values in the session's arena; false when it has no room. Wants POST_ROOM.
+MUST_USE bool wire_post(struct db *db, const struct sql *sql, struct db_values in);
+// What goes ahead of own (NULL: alone): the start of the transaction, what was posted, the end of the last savepoint, the trace. At most
+// AHEAD_MOST statements.
+int wire_ahead(const struct db *db, const struct wire_statement *own, struct wire_statement *out);
+// True when losing the connection cannot have left an effect: nothing is committed before COMMIT, and outside of a transaction only a
+// statement that reads is sent again.
+bool wire_is_repeatable(const struct db *db, const struct wire_statement *own);
+
 // Connects, sets the session up and prepares everything. NULL with err set when it can't.
 MUST_USE PGconn *wire_connect(const struct db_pool_config *config, struct error *err);
 
 // Runs prepared statements in one round trip; what follows a failed one is skipped. The result of the
-// last one or of the first that failed. When the connection broke or timeout_ms passed (≤ 0: no bound),
-// `broken` is set and the result is NULL or the failure that came before.
+// last one or of the first that failed; *ret_done is how many succeeded. When the connection broke or timeout_ms passed (≤ 0: no
+// bound) without the next answer, `broken` is set and the result is NULL or the failure that came before.
 PGresult *wire_execute(struct db_connection *connection, const struct wire_statement *statements, int count,
-                       int timeout_ms);
+                       int timeout_ms, int *ret_done);
 // The same for SQL text, which may hold several statements.
 PGresult *wire_script(struct db_connection *connection, const char *text, int timeout_ms);
 

@@ -179,7 +179,11 @@ static bool attempt(struct inbox *inbox, struct arrival *arrivals, int count, co
     struct db db;
     int applied = 0;
     db_begin(&db, inbox->app->pool, DB_WRITE, inbox->arena);
-    bool ok = arrivals_apply(inbox->app, &db, arrivals, count, &applied, ret_failed, err) && db_commit(&db, err);
+    bool ok = arrivals_apply(inbox->app, &db, arrivals, count, &applied, ret_failed, err);
+    if (ok && !db_commit(&db, err)) { // which is where a posted effect fails
+        *ret_failed = applied > 0 ? arrivals : NULL;
+        ok = false;
+    }
     db_end(&db);
     if (!ok) return false;
     metric_add(inbox->applied_metric, applied);

@@ -55,7 +55,7 @@ bool arrival_apply(struct app *app, struct db *db, const struct arrival *arrival
     if (event->input && !data) return error_set(err, &problem_unavailable, NULL);
     const struct db_value values[] = {DB_TEXT(event->key), DB_TEXT(data), DB_TEXT(event->sequence ? event->sequence : "")};
     if (row->statement->parameters > (int)COUNT_OF(values)) return error_set(err, &problem_internal, NULL);
-    return db_exec(db, row->statement, (struct db_values){values, row->statement->parameters}, NULL, err);
+    return db_post(db, row->statement, (struct db_values){values, row->statement->parameters}, err);
 }
 
 bool failure_passes(const struct error *err)

@@ -136,7 +136,7 @@ static bool apply_parked(struct redrive *redrive, struct db *db, const struct db
                                              DB_TEXT(db_array(db->arena, &message.topic, 1))), &fresh, err))
         return false;
     db->traceparent = arrival.event.traceparent;
-    if (arrival.subscription && fresh.count > 0 && !arrival_apply(redrive->app, db, &arrival, err)) {
+    if (arrival.subscription && fresh.count > 0 && !(arrival_apply(redrive->app, db, &arrival, err) && db_flush(db, err))) {
         redrive->failure = *err;
         return false;
     }

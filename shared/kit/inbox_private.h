@@ -24,7 +24,7 @@ void arrival_read(struct app *app, const struct kafka_message *message, struct a
 MUST_USE bool arrivals_apply(struct app *app, struct db *db, struct arrival *arrivals, int count, int *ret_applied,
                              const struct arrival **ret_failed, struct error *err);
 
-// Has its effect, by the subscription's handler or statement.
+// Has its effect, by the subscription's handler or statement, once what was posted has run.
 MUST_USE bool arrival_apply(struct app *app, struct db *db, const struct arrival *arrival, struct error *err);
 
 // True where waiting helps: the database is away, a deadlock, a timeout.

@@ -7,7 +7,7 @@ static const struct sql effect_add = {"effect_add", "INSERT INTO effects (key, n
 static const struct sql effect_keep = {"effect_keep", "INSERT INTO effects (key, note) SELECT $1, ($2::jsonb ->> 'note') || '@' || $3", 3};
 static const struct sql *const statements[] = {&effect_add, &effect_keep, NULL};
 static const struct migration migrations[] = {
-    {"0001_effects", "CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL, note text NOT NULL)"},
+    {"0001_effects", "CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL, note text NOT NULL CONSTRAINT fits CHECK (note NOT LIKE '" NOTE_UNFIT "%'))"},
     {0},
 };
 

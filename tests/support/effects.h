@@ -16,6 +16,7 @@ extern const struct service effects_service;
 #define NOTE_POISON "poison" // can never be applied
 #define NOTE_LATER "later"   // trouble that passes, until effects_trouble is false
 #define NOTE_TELL "tell"     // tells an event of its own in the same transaction
+#define NOTE_UNFIT "unfit"   // the table refuses it
 extern _Atomic bool effects_trouble;
 // While true, poison is applied as anything else: somebody has mended the handler.
 extern _Atomic bool effects_mended;

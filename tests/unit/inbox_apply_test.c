@@ -461,6 +461,17 @@ static void statement_is_run_for_what_is_redriven(void **state)
     assert_string_equal(effects_seen(&kit_app), "a:x@07");
 }
 
+static void statement_that_is_refused_when_redriven_parks_again(void **state)
+{
+    (void)state;
+    park_first(kept_event_of("1", NOTE(NOTE_UNFIT), "07"));
+    ask_for_redrive("a");
+    redrive();
+    assert_string_equal(effects_seen(&kit_app), "");
+    assert_string_equal(test_database_run(&kit->database, "SELECT k.state || ' ' || e.attempts FROM parked_keys AS k JOIN parked_events AS e USING (topic, key)"),
+                        "parked 1");
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -480,6 +491,7 @@ int main(void)
         TEST(event_is_applied_once_although_it_comes_twice),
         TEST(statement_gets_key_data_and_sequence),
         TEST(statement_is_run_for_what_is_redriven),
+        TEST(statement_that_is_refused_when_redriven_parks_again),
         TEST(same_id_of_another_source_is_another_event),
         TEST(event_that_stands_twice_in_a_batch_is_applied_once),
         TEST(what_nobody_subscribed_to_is_passed_over),

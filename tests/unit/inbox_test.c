@@ -180,6 +180,20 @@ static void bad_event_in_a_batch_spoils_no_other(void **state)
     eventually(counted(app, "inbox_applied_total") == 3);
 }
 
+// Statements are sent together: what the database refuses is known only when all are answered.
+static void statement_that_is_refused_parks_its_key_alone(void **state)
+{
+    (void)state;
+    broker_send_event(effects_topic.name, "1", EFFECT_KEPT_TYPE, "a", "{\"note\":\"x\"}");
+    broker_send_event(effects_topic.name, "2", EFFECT_KEPT_TYPE, "b", "{\"note\":\"" NOTE_UNFIT "\"}");
+    broker_send_event(effects_topic.name, "3", EFFECT_KEPT_TYPE, "c", "{\"note\":\"y\"}");
+    broker_send_event(effects_topic.name, "4", EFFECT_KEPT_TYPE, "b", "{\"note\":\"z\"}");
+    start(app);
+    eventually(seen("a:x@ c:y@"));
+    eventually(cell_is("SELECT string_agg(k.key || ' ' || e.data, ',' ORDER BY e.id) FROM parked_keys AS k JOIN parked_events AS e USING (topic, key)",
+                       "b {\"note\":\"" NOTE_UNFIT "\"},b {\"note\":\"z\"}"));
+}
+
 static void parked_key_waits_in_order_while_others_flow_and_is_redriven(void **state)
 {
     (void)state;
@@ -307,6 +321,7 @@ int main(void)
         TEST(two_replicas_share_the_work),
         TEST(lag_is_unknown_at_first),
         TEST(bad_event_in_a_batch_spoils_no_other),
+        TEST(statement_that_is_refused_parks_its_key_alone),
         TEST(parked_key_waits_in_order_while_others_flow_and_is_redriven),
         TEST(discarded_event_lets_the_rest_of_its_key_through),
         TEST(rubbish_is_parked_and_blocks_nobody),

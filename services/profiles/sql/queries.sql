@@ -206,20 +206,21 @@ ON CONFLICT (housegirl_profile_id) DO UPDATE SET tribe = excluded.tribe, consent
 DELETE FROM sensitive_data WHERE housegirl_profile_id = $1;
 
 -- name: worker_tell_of_profile
--- The public state holds the name and whether the user is active: told again when auth changes them.
+-- Behind user_apply, in its transaction, where that has changed what the public state shows: her name, whether she is active. A
+-- statement of its own, which sees what her part has become while user_apply waited for it.
 INSERT INTO outbox (topic, type, key, data)
 SELECT 'dc.profiles.workers', 'ke.domesticconnect.worker.updated.v1', h.id, worker_event(h, p)
-  FROM housegirl_profiles AS h JOIN profiles AS p ON p.id = h.profile_id WHERE p.user_id = $1;
+  FROM housegirl_profiles AS h JOIN profiles AS p ON p.id = h.profile_id WHERE p.user_id = $1 AND p.updated_at = now();
 
 -- name: employer_tell_of_profile
 INSERT INTO outbox (topic, type, key, data)
 SELECT 'dc.profiles.employers', 'ke.domesticconnect.employer.updated.v1', e.id, employer_event(e, p)
-  FROM employer_profiles AS e JOIN profiles AS p ON p.id = e.profile_id WHERE p.user_id = $1;
+  FROM employer_profiles AS e JOIN profiles AS p ON p.id = e.profile_id WHERE p.user_id = $1 AND p.updated_at = now();
 
 -- name: agency_profile_tell_of_profile
 INSERT INTO outbox (topic, type, key, data)
 SELECT 'dc.profiles.agency-profiles', 'ke.domesticconnect.agency_profile.updated.v1', a.id, agency_profile_event(a, p)
-  FROM agency_profiles AS a JOIN profiles AS p ON p.id = a.profile_id WHERE p.user_id = $1;
+  FROM agency_profiles AS a JOIN profiles AS p ON p.id = a.profile_id WHERE p.user_id = $1 AND p.updated_at = now();
 
 -- name: part_owner
 -- Whose a role profile is: user id, profile id. Her base profile is locked: whatever changes her parts, or tells of them, comes one
@@ -377,10 +378,7 @@ DELETE FROM profiles WHERE id IN (SELECT id FROM base);
 
 -- name: user_apply
 -- A user as auth tells: her base profile appears, or takes the new names. Older news than what is known do nothing.
--- Answers whether something that her part shows is another now.
-WITH before AS (
-    SELECT * FROM profiles WHERE user_id = $2
-), made AS (
+WITH made AS (
     INSERT INTO profiles (id, user_id, user_type, first_name, last_name, is_active, user_sequence, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce($8::timestamptz, now()))
     ON CONFLICT (user_id) DO UPDATE
@@ -391,13 +389,11 @@ WITH before AS (
                              THEN now() ELSE profiles.updated_at END
      WHERE profiles.user_sequence < excluded.user_sequence
     RETURNING *, xmax = 0 AS is_new
-), told AS (
-    INSERT INTO outbox (topic, type, key, data)
-    SELECT 'dc.profiles.profiles', 'ke.domesticconnect.profile.created.v1', id,
-           json_build_object('profile_id', id, 'user_id', user_id, 'user_type', user_type, 'created_at', rfc3339(created_at)) FROM made WHERE is_new
 )
-SELECT NOT is_new AND (b.first_name, b.last_name, b.is_active) IS DISTINCT FROM (made.first_name, made.last_name, made.is_active)
-  FROM made LEFT JOIN before AS b ON b.id = made.id;
+INSERT INTO outbox (topic, type, key, data)
+SELECT 'dc.profiles.profiles', 'ke.domesticconnect.profile.created.v1', id,
+       json_build_object('profile_id', id, 'user_id', user_id, 'user_type', user_type, 'created_at', rfc3339(created_at))
+  FROM made WHERE is_new;
 
 -- name: user_erased
 INSERT INTO erased_users (user_id) VALUES ($1) ON CONFLICT DO NOTHING;
