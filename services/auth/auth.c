@@ -20,6 +20,8 @@ const struct setting auth_settings[] = {
     SETTING(auth_settings, bcrypt_cost, "DC_BCRYPT_COST", "12", .min = 4, .max = 15, .doc = "log2 of bcrypt's rounds; 12 takes about 0.2 s."),
     SETTING(auth_settings, password_workers, "DC_PASSWORD_WORKERS", "2", .min = 1, .max = 64,
             .doc = "Passwords hashed at once; about the number of cores."),
+    SETTING(auth_settings, password_waiting, "DC_PASSWORD_WAITING", "32", .min = 0, .max = 1024,
+            .doc = "Passwords that may wait to be hashed; fewer than the gateway's connections here, which others want, too."),
     SETTING(auth_settings, signing_key_secret, "DC_SIGNING_KEY_SECRET", NULL, .secret = true,
             .doc = "Encrypts the signing keys at rest: 64 hex digits, the same for all replicas."),
     SETTING(auth_settings, key_rotation_h, "DC_KEY_ROTATION_H", "720", .min = 1, .max = 8760,
@@ -64,7 +66,7 @@ bool auth_start(struct app *app, struct error *err)
     struct auth *auth = calloc(1, sizeof *auth);
     if (!auth) return error_set(err, &problem_unavailable, "No memory.");
     app->state = auth;
-    auth->password_places = semaphore_new((int)settings->password_workers);
+    auth->password_places = semaphore_new((int)settings->password_workers, (int)settings->password_waiting);
     auth->keys = keys_open(app, err);
     if (!auth->password_places || !auth->keys) return err->problem ? false : error_set(err, &problem_unavailable, "No memory.");
     if (!settings->firebase_project[0]) return true;

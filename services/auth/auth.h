@@ -11,7 +11,7 @@ struct auth_settings {
     int64_t refresh_token_s;
     int64_t refresh_grace_s;
     int64_t bcrypt_cost;
-    int64_t password_workers;
+    int64_t password_workers, password_waiting;
     const char *signing_key_secret;
     int64_t key_rotation_h;
     const char *mail_url;

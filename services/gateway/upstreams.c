@@ -62,8 +62,6 @@ struct upstream {
     struct replica replicas[REPLICAS_MAX];
     int count;
     struct semaphore *places;
-    atomic_int waiting;
-    int waiting_max;
     atomic_uint turn;
     atomic_int budget;
     struct metric *outcomes[OUTCOMES], *retries, *duration;
@@ -79,7 +77,6 @@ static bool upstream_open(struct upstream *upstream, const char *name, const cha
 static bool replica_open(struct upstream *upstream, const char *name, const char *address,
                          const struct upstreams_config *config, struct error *err);
 static void upstream_metrics(struct upstream *upstream, const char *name, struct metrics *metrics);
-static bool place_take(struct upstream *upstream, int queue_ms, int timeout_ms);
 static bool call_replicas(struct upstream *upstream, const struct http_call *call, int64_t deadline_ms,
                           struct arena *arena, struct http_answer *ret, struct error *err);
 static struct replica *replica_take(struct upstream *upstream, const struct replica *avoid, int64_t now_ms);
@@ -149,7 +146,7 @@ bool upstream_call(struct upstreams *upstreams, enum upstream_service service, c
     if (!upstream->count) return error_set(err, &problem_not_configured, NULL);
     const int64_t started_us = clock_monotonic_us();
     const int64_t deadline_ms = started_us / 1000 + call->timeout_ms;
-    if (!place_take(upstream, upstreams->queue_ms, call->timeout_ms)) {
+    if (!semaphore_acquire(upstream->places, upstreams->queue_ms < call->timeout_ms ? upstreams->queue_ms : call->timeout_ms)) {
         metric_add(upstream->outcomes[OUTCOME_BUSY], 1);
         err->retry_after_s = 1;
         return error_set(err, &problem_upstream_busy, NULL);
@@ -183,8 +180,7 @@ static bool upstream_open(struct upstream *upstream, const char *name, const cha
     // Half of the workers at most may wait for one service's answers, a quarter for a place.
     const int half = config->workers > 1 ? config->workers / 2 : 1;
     const int places = upstream->count * config->connections;
-    upstream->places = semaphore_new(places < half ? places : half);
-    upstream->waiting_max = config->workers > 4 ? config->workers / 4 : 1;
+    upstream->places = semaphore_new(places < half ? places : half, config->workers > 4 ? config->workers / 4 : 1);
     upstream_metrics(upstream, name, config->metrics);
     return upstream->places != NULL || error_set(err, &problem_unavailable, NULL);
 }
@@ -235,18 +231,6 @@ static void upstream_metrics(struct upstream *upstream, const char *name, struct
 }
 
 // --- Calling -------------------------------------------------------------------------------------
-
-static bool place_take(struct upstream *upstream, int queue_ms, int timeout_ms)
-{
-    if (semaphore_acquire(upstream->places, 0)) return true;
-    if (atomic_fetch_add(&upstream->waiting, 1) >= upstream->waiting_max) {
-        atomic_fetch_sub(&upstream->waiting, 1);
-        return false;
-    }
-    const bool taken = semaphore_acquire(upstream->places, queue_ms < timeout_ms ? queue_ms : timeout_ms);
-    atomic_fetch_sub(&upstream->waiting, 1);
-    return taken;
-}
 
 static bool call_replicas(struct upstream *upstream, const struct http_call *call, int64_t deadline_ms,
                           struct arena *arena, struct http_answer *ret, struct error *err)

@@ -37,9 +37,10 @@ bool password_verify(const char *password, const char *hash, int cost);
 
 // Counting semaphore with a bounded wait, for work that must not run everywhere at once. Who could not be in time, by the pace at
 // which permits have come back of late and the number of those who wait already, is refused at once: under overload that keeps
-// refusals quick and the queue no longer than can be served.
+// refusals quick and the queue no longer than can be served. So is who comes when waiting_most wait already: a queue shorter than the
+// number of requests that a caller lets be under way keeps room for others of them. First come, first served.
 struct semaphore;
-struct semaphore *semaphore_new(int permits);
+struct semaphore *semaphore_new(int permits, int waiting_most);
 bool semaphore_acquire(struct semaphore *semaphore, int timeout_ms); // false: no permit in that time
 void semaphore_release(struct semaphore *semaphore);
 void semaphore_free(struct semaphore *semaphore);

@@ -60,7 +60,7 @@ struct http_server *http_server_start(const struct http_server_config *config, h
 
 static bool server_open(struct http_server *server, struct error *err)
 {
-    server->workers = semaphore_new(server->config.workers);
+    server->workers = semaphore_new(server->config.workers, server->config.threads);
     if (server->workers == NULL || !http_watcher_start(&server->watcher)) {
         error_set(err, &problem_unavailable, NULL);
         return error_cause(err, "no memory or thread for the HTTP server");

@@ -8,29 +8,35 @@
 
 #define PACE_WEIGHT 8
 
+struct waiter {
+    pthread_cond_t called;
+    bool has_permit;
+    struct waiter *next;
+};
+
 struct semaphore {
     pthread_mutex_t mutex;
-    pthread_cond_t released;
     int permits;
-    int waiting;
-    int handed; // permits that came back for those who wait: nobody steps in before them
+    struct waiter *first, *last; // in the order of asking: a permit that comes back is the first one's
+    int waiting, waiting_most;
     int64_t pace_us;  // between two releases while none was left: a moving mean
     int64_t moved_us; // when the last permit went, or one came back since then
 };
 
 static bool is_hopeless(const struct semaphore *semaphore, int timeout_ms);
 static bool wait_in_line(struct semaphore *semaphore, int timeout_ms);
+static void leave_line(struct semaphore *semaphore, struct waiter *waiter);
 
-struct semaphore *semaphore_new(int permits)
+struct semaphore *semaphore_new(int permits, int waiting_most)
 {
     struct semaphore *semaphore = calloc(1, sizeof(*semaphore));
     if (semaphore == NULL) {
         return NULL;
     }
     semaphore->permits = permits;
+    semaphore->waiting_most = waiting_most;
     semaphore->moved_us = clock_monotonic_us();
     pthread_mutex_init(&semaphore->mutex, NULL);
-    condition_init(&semaphore->released);
     return semaphore;
 }
 
@@ -40,7 +46,7 @@ bool semaphore_acquire(struct semaphore *semaphore, int timeout_ms)
     bool acquired = semaphore->permits > 0;
     if (acquired) {
         semaphore->permits--;
-    } else if (!is_hopeless(semaphore, timeout_ms)) {
+    } else if (semaphore->waiting < semaphore->waiting_most && !is_hopeless(semaphore, timeout_ms)) {
         acquired = wait_in_line(semaphore, timeout_ms);
     }
     if (acquired && semaphore->permits == 0) {
@@ -53,15 +59,33 @@ bool semaphore_acquire(struct semaphore *semaphore, int timeout_ms)
 static bool wait_in_line(struct semaphore *semaphore, int timeout_ms)
 {
     const int64_t until_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
+    struct waiter self = {0};
     bool in_time = true;
+    condition_init(&self.called);
+    *(semaphore->last ? &semaphore->last->next : &semaphore->first) = &self;
+    semaphore->last = &self;
     semaphore->waiting++;
-    while (semaphore->handed == 0 && in_time) {
-        in_time = condition_wait_until(&semaphore->released, &semaphore->mutex, until_us);
+    while (!self.has_permit && in_time) {
+        in_time = condition_wait_until(&self.called, &semaphore->mutex, until_us);
+    }
+    if (!self.has_permit) {
+        leave_line(semaphore, &self);
+    }
+    pthread_cond_destroy(&self.called);
+    return self.has_permit;
+}
+
+static void leave_line(struct semaphore *semaphore, struct waiter *waiter)
+{
+    struct waiter *before = NULL;
+    for (struct waiter *it = semaphore->first; it != waiter; it = it->next) {
+        before = it;
+    }
+    *(before ? &before->next : &semaphore->first) = waiter->next;
+    if (semaphore->last == waiter) {
+        semaphore->last = before;
     }
     semaphore->waiting--;
-    const bool acquired = semaphore->handed > 0;
-    semaphore->handed -= acquired;
-    return acquired;
 }
 
 // By the pace of late, or by how long nothing has moved where that is longer, those who wait already take half the time there is;
@@ -81,12 +105,15 @@ void semaphore_release(struct semaphore *semaphore)
         semaphore->pace_us += (now_us - semaphore->moved_us - semaphore->pace_us) / PACE_WEIGHT;
         semaphore->moved_us = now_us;
     }
-    const bool wake = semaphore->waiting > semaphore->handed;
-    *(wake ? &semaphore->handed : &semaphore->permits) += 1;
-    pthread_mutex_unlock(&semaphore->mutex);
-    if (wake) {
-        pthread_cond_signal(&semaphore->released);
+    struct waiter *first = semaphore->first;
+    if (first == NULL) {
+        semaphore->permits++;
+    } else {
+        first->has_permit = true;
+        leave_line(semaphore, first);
+        pthread_cond_signal(&first->called); // it is gone once the mutex is free
     }
+    pthread_mutex_unlock(&semaphore->mutex);
 }
 
 void semaphore_free(struct semaphore *semaphore)
@@ -94,7 +121,6 @@ void semaphore_free(struct semaphore *semaphore)
     if (semaphore == NULL) {
         return;
     }
-    pthread_cond_destroy(&semaphore->released);
     pthread_mutex_destroy(&semaphore->mutex);
     free(semaphore);
 }

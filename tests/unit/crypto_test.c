@@ -204,7 +204,7 @@ static void *crowd_member(void *argument)
 static void semaphore_never_lets_in_more(void **state)
 {
     (void)state;
-    struct crowd crowd = {.semaphore = semaphore_new(3)};
+    struct crowd crowd = {.semaphore = semaphore_new(3, 1000)};
     pthread_t threads[12];
     for (size_t i = 0; i < COUNT_OF(threads); i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, crowd_member, &crowd), 0);
@@ -220,7 +220,7 @@ static void semaphore_never_lets_in_more(void **state)
 static void semaphore_gives_up_in_time(void **state)
 {
     (void)state;
-    struct semaphore *semaphore = semaphore_new(1);
+    struct semaphore *semaphore = semaphore_new(1, 1000);
     assert_true(semaphore_acquire(semaphore, 0));
     int64_t start_ms = clock_monotonic_ms();
     assert_false(semaphore_acquire(semaphore, 60));
