@@ -62,6 +62,11 @@ struct cache *cache_new(int64_t limit_bytes, int64_t ttl_ms)
     return cache;
 }
 
+bool cache_is_on(const struct cache *cache)
+{
+    return cache->shard_limit_bytes > 0;
+}
+
 void cache_free(struct cache *cache)
 {
     if (!cache) return;

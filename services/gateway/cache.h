@@ -29,6 +29,7 @@ struct cache;
 // NULL: no memory. limit_bytes 0 switches it off.
 struct cache *cache_new(int64_t limit_bytes, int64_t ttl_ms);
 void cache_free(struct cache *cache);
+bool cache_is_on(const struct cache *cache);
 
 // Path and sorted query: the same for every spelling of one question. NULL: too long to keep.
 char *cache_key(struct arena *arena, const char *path, const char *query);

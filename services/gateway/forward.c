@@ -32,7 +32,7 @@ bool forward_to_service(struct request *rq, struct response *rs, struct error *e
     if (!passage.route) return error_set(err, &problem_not_found, NULL);
     if ((int64_t)rq->http->body_length > passage.route->body_limit_bytes)
         return error_set(err, &problem_too_large, NULL);
-    if (passage.route->cached && is_read(rq) && !http_request_header(rq->http, "Authorization")) {
+    if (passage.route->cached && cache_is_on(gateway->cache) && is_read(rq) && !http_request_header(rq->http, "Authorization")) {
         passage.cache_key = cache_key(rq->arena, rq->path, rq->http->query);
     }
     if (passage.cache_key && from_cache(rq, rs, passage.cache_key)) return true;
