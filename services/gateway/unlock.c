@@ -62,15 +62,15 @@ static json_t *contact_read(struct request *rq, const char *worker_id, int timeo
     return json_is_true(json_object_get(contact, "unlocked")) ? json_incref(contact) : NULL;
 }
 
-// Paid for and not here yet: 202, and where to look.
+// Paid for and not here yet: 202, and where to look. Without memory for that the answer of payments stays as it is.
 static void answer_with(struct request *rq, struct response *rs, json_t *body, json_t *contact, const char *worker_id)
 {
     json_object_set_new(body, "contact", contact ? json_incref(contact) : json_pack("{s:b}", "unlocked", 0));
-    if (!contact) {
-        rs->status = 202;
-        response_header_set(rs, "Location", arena_printf(rq->arena, "/api/housegirls/%s", worker_id));
-        response_header_set(rs, "Retry-After", "1");
-    }
-    const char *text = json_text(rq->arena, body);
-    if (text) response_json(rs, text);
+    const char *text = json_text(rq->arena, body), *location = arena_printf(rq->arena, "/api/housegirls/%s", worker_id);
+    if (!text || !location) return;
+    response_json(rs, text);
+    if (contact) return;
+    rs->status = 202;
+    response_header_set(rs, "Location", location);
+    response_header_set(rs, "Retry-After", "1");
 }
