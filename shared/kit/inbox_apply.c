@@ -63,83 +63,75 @@ bool failure_passes(const struct error *err)
     return err->retry || err->problem == &problem_unavailable || err->problem == &problem_timeout;
 }
 
-static bool is_parked(const struct db_rows *parked, const struct kafka_message *message, struct arena *arena)
+bool arrivals_claim(struct db *db, const struct arrival *arrivals, int count, bool may_be_parked, struct db_rows *ret, struct error *err)
 {
-    const char *key = parked->count ? parked_key(message, arena) : NULL;
-    for (int i = 0; i < parked->count; i++)
-        if (strcmp(db_rows_text(parked, i, 0), message->topic) == 0 && text_equal(db_rows_text(parked, i, 1), key)) return true;
+    const char **texts = arena_alloc(db->arena, 4 * (size_t)(count + 1) * sizeof *texts);
+    if (!texts) return error_set(err, &problem_unavailable, NULL);
+    const char **sources = texts, **ids = texts + count, **topics = texts + 2 * count, **keys = texts + 3 * count;
+    for (int i = 0; i < count; i++) {
+        const bool is_wanted = arrivals[i].subscription && !arrivals[i].decode_error.problem;
+        sources[i] = is_wanted ? arrivals[i].event.source : NULL;
+        ids[i] = is_wanted ? arrivals[i].event.id : NULL;
+        topics[i] = arrivals[i].message->topic;
+        keys[i] = may_be_parked ? parked_key(arrivals[i].message, db->arena) : NULL;
+    }
+    const size_t size = (size_t)count;
+    return db_rows(db, &SQL_inbox_claim,
+                   DB_IN(DB_TEXT(db_array(db->arena, sources, size)), DB_TEXT(db_array(db->arena, ids, size)),
+                         DB_TEXT(db_array(db->arena, topics, size)), DB_TEXT(db_array(db->arena, keys, size))), ret, err);
+}
+
+// Of what was claimed, first the parked keys.
+static int count_parked(const struct db_rows *claimed)
+{
+    int parked = 0;
+    while (parked < claimed->count && *db_rows_text(claimed, parked, 0) == 't') parked++;
+    return parked;
+}
+
+static bool is_parked(const struct db_rows *claimed, int parked, const struct kafka_message *message, struct arena *arena)
+{
+    const char *key = parked > 0 ? parked_key(message, arena) : NULL;
+    for (int i = 0; i < parked; i++)
+        if (strcmp(db_rows_text(claimed, i, 1), message->topic) == 0 && text_equal(db_rows_text(claimed, i, 2), key)) return true;
     return false;
 }
 
-// Which keys among the arrivals are parked.
-static bool parked_keys(struct db *db, const struct arrival *arrivals, int count, struct db_rows *ret, struct error *err)
+static bool is_fresh(const struct db_rows *claimed, int row, const struct event *event)
 {
-    const char **keys = arena_alloc(db->arena, (size_t)count * sizeof *keys);
-    for (int i = 0; keys && i < count; i++) keys[i] = parked_key(arrivals[i].message, db->arena);
-    if (!keys) return error_set(err, &problem_unavailable, NULL);
-    return db_rows(db, &SQL_inbox_parked, DB_IN(DB_TEXT(db_array(db->arena, keys, (size_t)count))), ret, err);
+    return row < claimed->count && text_equal(db_rows_text(claimed, row, 1), event->source) && text_equal(db_rows_text(claimed, row, 2), event->id);
 }
 
-// Which arrivals are new. PostgreSQL returns the inserted rows in the order given, so one walk matches them.
-static bool claim(struct db *db, struct arrival *const *wanted, int count, struct db_rows *ret, struct error *err)
-{
-    const char **texts = arena_alloc(db->arena, 3 * (size_t)(count + 1) * sizeof *texts);
-    if (!texts) return error_set(err, &problem_unavailable, NULL);
-    const char **sources = texts, **ids = texts + count, **topics = texts + 2 * count;
-    for (int i = 0; i < count; i++) {
-        sources[i] = wanted[i]->event.source;
-        ids[i] = wanted[i]->event.id;
-        topics[i] = wanted[i]->message->topic;
-    }
-    return db_rows(db, &SQL_inbox_claim,
-                   DB_IN(DB_TEXT(db_array(db->arena, sources, (size_t)count)), DB_TEXT(db_array(db->arena, ids, (size_t)count)),
-                         DB_TEXT(db_array(db->arena, topics, (size_t)count))), ret, err);
-}
-
-static bool apply_new(struct app *app, struct db *db, struct arrival *const *wanted, int count, int *ret_applied,
-                      const struct arrival **ret_failed, struct error *err)
-{
-    struct db_rows fresh = {0};
-    if (!claim(db, wanted, count, &fresh, err)) return false;
-    int next = 0;
-    for (int i = 0; i < count && next < fresh.count; i++) {
-        if (!text_equal(db_rows_text(&fresh, next, 0), wanted[i]->event.source) || !text_equal(db_rows_text(&fresh, next, 1), wanted[i]->event.id))
-            continue; // applied before
-        next++;
-        db->traceparent = wanted[i]->event.traceparent;
-        if (!arrival_apply(app, db, wanted[i], err)) {
-            *ret_failed = wanted[i];
-            return false;
-        }
-        (*ret_applied)++;
-    }
-    return true;
-}
-
+// PostgreSQL returns the inserted rows in the order given, so one walk matches them.
 bool arrivals_apply(struct app *app, struct db *db, struct arrival *arrivals, int count, int *ret_applied,
                     const struct arrival **ret_failed, struct error *err)
 {
-    struct db_rows parked = {0};
+    struct db_rows claimed = {0};
     *ret_failed = NULL;
     *ret_applied = 0;
-    struct arrival **wanted = arena_alloc(db->arena, (size_t)count * sizeof(struct arrival *));
-    if (!wanted) return error_set(err, &problem_unavailable, NULL);
-    if (!parked_keys(db, arrivals, count, &parked, err)) return false;
-    int wanted_count = 0;
+    if (!arrivals_claim(db, arrivals, count, true, &claimed, err)) return false;
+    const int parked = count_parked(&claimed);
+    int next = parked;
     for (int i = 0; i < count; i++) {
         struct arrival *arrival = &arrivals[i];
         if (!arrival->subscription && !arrival->decode_error.problem) continue; // not for us
-        if (is_parked(&parked, arrival->message, db->arena)) {
+        if (is_parked(&claimed, parked, arrival->message, db->arena)) {
             if (!park_append(db, arrival->message, err)) return false;
-        } else if (arrival->decode_error.problem) {
-            *err = arrival->decode_error;
-            *ret_failed = arrival;
-            return false;
-        } else {
-            wanted[wanted_count++] = arrival;
+            continue;
         }
+        *ret_failed = arrival;
+        if (arrival->decode_error.problem) {
+            *err = arrival->decode_error;
+            return false;
+        }
+        if (!is_fresh(&claimed, next, &arrival->event)) continue; // applied before
+        next++;
+        db->traceparent = arrival->event.traceparent;
+        if (!arrival_apply(app, db, arrival, err)) return false;
+        (*ret_applied)++;
     }
-    return wanted_count == 0 || apply_new(app, db, wanted, wanted_count, ret_applied, ret_failed, err);
+    *ret_failed = NULL;
+    return true;
 }
 
 struct applying {

@@ -130,11 +130,8 @@ static bool apply_parked(struct redrive *redrive, struct db *db, const struct db
         *err = arrival.decode_error;
         return false;
     }
-    struct db_rows fresh;
-    if (arrival.subscription &&
-        !db_rows(db, &SQL_inbox_claim, DB_IN(DB_TEXT(db_array(db->arena, &arrival.event.source, 1)), DB_TEXT(db_array(db->arena, &arrival.event.id, 1)),
-                                             DB_TEXT(db_array(db->arena, &message.topic, 1))), &fresh, err))
-        return false;
+    struct db_rows fresh = {0};
+    if (arrival.subscription && !arrivals_claim(db, &arrival, 1, false, &fresh, err)) return false;
     db->traceparent = arrival.event.traceparent;
     if (arrival.subscription && fresh.count > 0 && !(arrival_apply(redrive->app, db, &arrival, err) && db_flush(db, err))) {
         redrive->failure = *err;

@@ -18,6 +18,10 @@ struct arrival {
 // Finds subscription and event of a message; data and strings live in the arena.
 void arrival_read(struct app *app, const struct kafka_message *message, struct arena *arena, struct arrival *ret);
 
+// Which arrivals are new, by a row in the inbox for each, and which keys of theirs are parked, unless they are known to be worked off:
+// the rows of SQL_inbox_claim.
+MUST_USE bool arrivals_claim(struct db *db, const struct arrival *arrivals, int count, bool may_be_parked, struct db_rows *ret, struct error *err);
+
 // Applies arrivals in order inside the session's transaction: skips what was applied before, appends what belongs to a
 // parked key. False: nothing may be committed; *ret_failed is the arrival at fault, NULL when it was the database.
 // *ret_applied counts effects.

@@ -193,15 +193,18 @@ DELETE FROM inbox WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM inbox WHERE processed_at < now() - make_interval(hours => $1::integer) ORDER BY processed_at LIMIT $2));
 
 -- name: inbox_claim
--- Which of these events are new: their rows, in the order given.
-INSERT INTO inbox (source, id, topic)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
-ON CONFLICT DO NOTHING
-RETURNING source, id;
-
--- name: inbox_parked
--- Which of these keys are parked. The lock lasts until the transaction ends, so that a redrive cannot finish in between.
-SELECT topic, key FROM parked_keys WHERE key = ANY ($1::text[]) ORDER BY topic, key FOR SHARE;
+-- Events, each with its key: first the topic and key of those whose key is parked (the lock lasts until the transaction ends, so that a
+-- redrive cannot finish in between), then source and id of those that are new, in the order given. What has no source is not claimed.
+WITH parked AS MATERIALIZED (
+    SELECT topic, key FROM parked_keys WHERE key = ANY ($4::text[]) ORDER BY topic, key FOR SHARE
+), fresh AS (
+    INSERT INTO inbox (source, id, topic)
+    SELECT source, id, topic FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS given (source, id, topic, key)
+     WHERE source IS NOT NULL AND (topic, coalesce(key, '')) NOT IN (SELECT topic, key FROM parked)
+    ON CONFLICT DO NOTHING
+    RETURNING source, id
+)
+SELECT true, topic, key FROM parked UNION ALL SELECT false, source, id FROM fresh;
 
 -- name: inbox_park_key
 INSERT INTO parked_keys (topic, key, reason) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
