@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Values on their way into and out of PostgreSQL's text form.
+#include <string.h>
+
 #include "db_wire.h"
 #include "text.h"
 
@@ -15,19 +17,36 @@ int64_t db_rows_int(const struct db_rows *rows, int row, int column)
     return text && text_to_int64(text, &value) ? value : 0;
 }
 
+static size_t quoted_length(const char *item)
+{
+    size_t length = 2;
+    for (; *item; item++) length += 1 + (*item == '"' || *item == '\\');
+    return length;
+}
+
+static char *quote(char *out, const char *item)
+{
+    *out++ = '"';
+    for (; *item; item++) {
+        if (*item == '"' || *item == '\\') *out++ = '\\';
+        *out++ = *item;
+    }
+    *out++ = '"';
+    return out;
+}
+
 char *db_array(struct arena *arena, const char *const *items, size_t count)
 {
-    struct text_buffer out = text_buffer(arena);
-    text_add(&out, "{");
+    size_t length = 3; // the braces and the end
+    for (size_t i = 0; i < count; i++) length += 1 + (items[i] ? quoted_length(items[i]) : 4);
+    char *array = arena_alloc(arena, length), *out = array;
+    if (!array) return NULL;
+    *out++ = '{';
     for (size_t i = 0; i < count; i++) {
-        text_add(&out, i ? "," : "");
-        text_add(&out, items[i] ? "\"" : "NULL");
-        for (const char *at = items[i]; at && *at; at++) {
-            if (*at == '"' || *at == '\\') text_add(&out, "\\");
-            text_add_bytes(&out, at, 1);
-        }
-        text_add(&out, items[i] ? "\"" : "");
+        if (i) *out++ = ',';
+        out = items[i] ? quote(out, items[i]) : stpcpy(out, "NULL");
     }
-    text_add(&out, "}");
-    return text_take(&out);
+    *out++ = '}';
+    *out = '\0';
+    return array;
 }
