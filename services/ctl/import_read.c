@@ -17,16 +17,23 @@
 #define ARENA_BYTES ((size_t)256 << 20)
 #define MAPPED_BYTES_KEPT ((size_t)32 << 20)
 
-// Rows on their way into the database. Two take turns: while one is written by a thread of its own, the next is read.
-struct batch {
-    struct import *import;
-    struct arena *arena;
-    char collection[4 * IMPORT_NAME_BYTES + 1];
+// Rows on their way into the database, in parts that are written side by side, each by a thread of its own. Rows of one id are always of
+// the same part, in whose order they are told apart. Two batches take turns: while one is written, the next is read.
+struct part {
+    const struct batch *batch;
+    struct arena *arena;       // of what is sent
     const char **ordinals, **ids, **raws, **references, **problems, **notes;
-    size_t count, bytes;
+    size_t count;
     pthread_t thread;
     bool is_written;           // by that thread, which has not been joined
     struct error err;
+};
+struct batch {
+    struct import *import;
+    struct arena *arena;       // of the rows
+    char collection[4 * IMPORT_NAME_BYTES + 1];
+    struct part parts[IMPORT_SENDERS];
+    size_t bytes;
 };
 
 struct reader {
@@ -47,7 +54,7 @@ static bool end(void *state, struct error *err);
 static void give_back(struct reader *reader, const char *at);
 static bool flush(struct reader *reader, struct error *err);
 static bool batch_start(struct batch *batch, const char *collection);
-static void *batch_write(void *argument);
+static void *part_write(void *argument);
 static bool batch_await(struct batch *batch, struct error *err);
 static bool reader_close(struct reader *reader, struct error *err);
 
@@ -76,10 +83,14 @@ bool import_read(struct import *import, const char *path, int64_t *ret_rows, con
 static bool reader_open(struct reader *reader)
 {
     bool ok = reader->seen != NULL;
-    for (size_t i = 0; i < COUNT_OF(reader->batches); i++) {
-        reader->batches[i].import = reader->import;
-        reader->batches[i].arena = arena_new(ARENA_BYTES);
-        ok = ok && reader->batches[i].arena;
+    for (struct batch *batch = reader->batches; batch < reader->batches + COUNT_OF(reader->batches); batch++) {
+        batch->import = reader->import;
+        batch->arena = arena_new(ARENA_BYTES);
+        ok = ok && batch->arena;
+        for (size_t i = 0; i < COUNT_OF(batch->parts); i++) {
+            batch->parts[i] = (struct part){.batch = batch, .arena = arena_new(ARENA_BYTES)};
+            ok = ok && batch->parts[i].arena;
+        }
     }
     reader->batch = reader->batches;
     return ok && batch_start(reader->batch, "");
@@ -91,6 +102,7 @@ static bool reader_close(struct reader *reader, struct error *err)
     for (size_t i = 0; i < COUNT_OF(reader->batches); i++) {
         ok = batch_await(&reader->batches[i], err) && ok;
         arena_free(reader->batches[i].arena);
+        for (size_t j = 0; j < COUNT_OF(reader->batches[i].parts); j++) arena_free(reader->batches[i].parts[j].arena);
     }
     json_decref(reader->seen);
     return ok;
@@ -116,23 +128,32 @@ static bool begin(void *state, const char *name, size_t length, struct error *er
     return ok;
 }
 
+// By its id (FNV-1a); without one, any.
+static struct part *part_of(struct batch *batch, const char *id)
+{
+    uint32_t hash = 2166136261;
+    for (; id && *id; id++) hash = (hash ^ (unsigned char)*id) * 16777619;
+    return &batch->parts[hash % COUNT_OF(batch->parts)];
+}
+
 static bool add_row(void *state, const char *bytes, size_t length, const char *problem, struct error *err)
 {
     struct reader *reader = state;
     struct batch *batch = reader->batch;
     const struct import_row row = import_row_read(reader->collection, bytes, length, problem, batch->arena);
+    struct part *part = part_of(batch, row.id);
     reader->ordinal++;
     reader->rows++;
-    batch->problems[batch->count] = row.problem ? row.problem : reader->refusal;
-    batch->notes[batch->count] = row.note;
-    batch->ordinals[batch->count] = arena_printf(batch->arena, "%lld", (long long)reader->ordinal);
-    batch->ids[batch->count] = row.id;
-    batch->references[batch->count] = db_array(batch->arena, row.references, IMPORT_REFERENCES);
-    batch->raws[batch->count++] = row.raw;
+    part->problems[part->count] = row.problem ? row.problem : reader->refusal;
+    part->notes[part->count] = row.note;
+    part->ordinals[part->count] = arena_printf(batch->arena, "%lld", (long long)reader->ordinal);
+    part->ids[part->count] = row.id;
+    part->references[part->count] = db_array(batch->arena, row.references, IMPORT_REFERENCES);
+    part->raws[part->count++] = row.raw;
     batch->bytes += length;
     if (arena_failed(batch->arena)) return error_set(err, &problem_unavailable, "No memory.");
     give_back(reader, bytes + length);
-    return (batch->count < BATCH_ROWS && batch->bytes < BATCH_BYTES) || flush(reader, err);
+    return (part->count < BATCH_ROWS && batch->bytes < BATCH_BYTES) || flush(reader, err);
 }
 
 // Keeps the resident size flat.
@@ -152,17 +173,24 @@ static bool end(void *state, struct error *err)
     struct reader *reader = state;
     if (json_object_set_new(reader->seen, reader->collection, json_integer(reader->ordinal)) != 0)
         return error_set(err, &problem_unavailable, "No memory.");
-    return flush(reader, err);
+    if (!flush(reader, err)) return false;
+    struct db db;
+    db_begin(&db, reader->import->pool, DB_READ, reader->batch->arena);
+    bool ok = db_exec(&db, &SQL_import_collection_read, DB_IN(DB_TEXT(reader->collection), DB_INT(reader->ordinal)), NULL, err);
+    db_end(&db);
+    return ok;
 }
 
-// Hands the batch over once the one before has been written, in whose order ids are told apart.
+// Hands the batch over once the one before has been written.
 static bool flush(struct reader *reader, struct error *err)
 {
     struct batch *full = reader->batch, *next = full == reader->batches ? full + 1 : reader->batches;
     if (!batch_await(next, err)) return false;
-    if (full->count == 0) return true;
-    if (pthread_create(&full->thread, NULL, batch_write, full) != 0) return error_set(err, &problem_unavailable, "No thread to write with.");
-    full->is_written = true;
+    for (struct part *part = full->parts; part < full->parts + COUNT_OF(full->parts); part++) {
+        if (part->count == 0) continue;
+        if (pthread_create(&part->thread, NULL, part_write, part) != 0) return error_set(err, &problem_unavailable, "No thread to write with.");
+        part->is_written = true;
+    }
     reader->batch = next;
     return batch_start(next, reader->collection) || error_set(err, &problem_unavailable, "No memory.");
 }
@@ -171,49 +199,58 @@ static bool flush(struct reader *reader, struct error *err)
 
 static bool batch_start(struct batch *batch, const char *collection)
 {
+    bool ok = true;
     arena_reset(batch->arena);
     snprintf(batch->collection, sizeof batch->collection, "%s", collection);
-    const char **all = arena_alloc(batch->arena, 6 * BATCH_ROWS * sizeof(const char *));
-    batch->ordinals = all;
-    batch->ids = all + BATCH_ROWS;
-    batch->raws = all + 2 * BATCH_ROWS;
-    batch->problems = all + 3 * BATCH_ROWS;
-    batch->notes = all + 4 * BATCH_ROWS;
-    batch->references = all + 5 * BATCH_ROWS;
-    batch->count = batch->bytes = 0;
-    return all != NULL;
+    batch->bytes = 0;
+    for (struct part *part = batch->parts; part < batch->parts + COUNT_OF(batch->parts); part++) {
+        const char **all = arena_alloc(batch->arena, 6 * BATCH_ROWS * sizeof(const char *));
+        arena_reset(part->arena);
+        part->ordinals = all;
+        part->ids = all + BATCH_ROWS;
+        part->raws = all + 2 * BATCH_ROWS;
+        part->problems = all + 3 * BATCH_ROWS;
+        part->notes = all + 4 * BATCH_ROWS;
+        part->references = all + 5 * BATCH_ROWS;
+        part->count = 0;
+        ok = ok && all;
+    }
+    return ok;
 }
 
 static bool write_rows(struct db *db, void *argument, struct error *err)
 {
-    const struct batch *batch = argument;
+    const struct part *part = argument;
+    const struct batch *batch = part->batch;
     const struct db_value collection = DB_TEXT(batch->collection), run = DB_INT(batch->import->run),
-                          ids = DB_TEXT(db_array(batch->arena, batch->ids, batch->count));
+                          ids = DB_TEXT(db_array(part->arena, part->ids, part->count));
     return db_exec(db, &SQL_import_forget, DB_IN(collection, run, ids), NULL, err) &&
            db_exec(db, &SQL_import_add,
-                   DB_IN(collection, run, DB_TEXT(db_array(batch->arena, batch->ordinals, batch->count)), ids,
-                         DB_TEXT(db_array(batch->arena, batch->raws, batch->count)),
-                         DB_TEXT(db_array(batch->arena, batch->references, batch->count)),
-                         DB_TEXT(db_array(batch->arena, batch->problems, batch->count)),
-                         DB_TEXT(db_array(batch->arena, batch->notes, batch->count))), NULL, err);
+                   DB_IN(collection, run, DB_TEXT(db_array(part->arena, part->ordinals, part->count)), ids,
+                         DB_TEXT(db_array(part->arena, part->raws, part->count)),
+                         DB_TEXT(db_array(part->arena, part->references, part->count)),
+                         DB_TEXT(db_array(part->arena, part->problems, part->count)),
+                         DB_TEXT(db_array(part->arena, part->notes, part->count))), NULL, err);
 }
 
-static void *batch_write(void *argument)
+static void *part_write(void *argument)
 {
-    struct batch *batch = argument;
-    batch->err = (struct error){.arena = batch->arena};
-    if (!db_transaction(batch->import->pool, DB_WRITE, batch->arena, write_rows, batch, &batch->err) && !batch->err.problem)
-        error_set(&batch->err, &problem_unavailable, NULL);
+    struct part *part = argument;
+    part->err = (struct error){.arena = part->arena};
+    if (!db_transaction(part->batch->import->pool, DB_WRITE, part->arena, write_rows, part, &part->err) && !part->err.problem)
+        error_set(&part->err, &problem_unavailable, NULL);
     return NULL;
 }
 
 static bool batch_await(struct batch *batch, struct error *err)
 {
-    if (!batch->is_written) return true;
-    pthread_join(batch->thread, NULL);
-    batch->is_written = false;
-    if (!batch->err.problem) return true;
-    if (!err->problem) error_set(err, batch->err.problem, "%s", batch->err.detail);
-    snprintf(err->cause, sizeof err->cause, "%s", batch->err.cause);
-    return false;
+    for (struct part *part = batch->parts; part < batch->parts + COUNT_OF(batch->parts); part++) {
+        if (!part->is_written) continue;
+        pthread_join(part->thread, NULL);
+        part->is_written = false;
+        if (!part->err.problem) continue;
+        if (!err->problem) error_set(err, part->err.problem, "%s", part->err.detail);
+        snprintf(err->cause, sizeof err->cause, "%s", part->err.cause);
+    }
+    return !err->problem;
 }

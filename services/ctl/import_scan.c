@@ -50,6 +50,7 @@ const char *import_value_end(const char *at, const char *end)
     char before = ':'; // the last letter that is no blank
     for (; at < end; at++) {
         if (in_string) {
+            while (at < end - 1 && *at != '"' && *at != '\\' && *at != '\n') at++;
             if (*at == '\\' && at + 1 < end && at[1] != '\n') at++;
             else if (*at == '"' || *at == '\n') in_string = false; // no string goes over a line's end: its quote is missing
             if (!in_string && open.depth == 0) return *at == '"' ? at + 1 : at;

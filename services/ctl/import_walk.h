@@ -34,3 +34,22 @@ struct import_row {
     const char *note;    // what was repaired, or NULL
 };
 struct import_row import_row_read(const char *collection, const char *bytes, size_t length, const char *problem, struct arena *arena);
+
+// --- Plain rows ----------------------------------------------------------------------------------
+// One object of at most so many members, each a text without escapes, a short number, true, false, null, or a list of those.
+#define PLAIN_MEMBERS_MAX 32
+
+struct plain_member {
+    const char *name, *value; // as they stand in the row; value: of a text
+    size_t name_length, value_length;
+    enum { PLAIN_TEXT, PLAIN_NUMBER, PLAIN_OTHER } kind;
+};
+struct plain_row {
+    struct plain_member members[PLAIN_MEMBERS_MAX];
+    int count;
+};
+
+// False for all other rows, and for whatever is no JSON: json_parse tells those apart.
+bool import_plain_read(const char *bytes, size_t length, struct plain_row *ret);
+// The member of this name, or NULL.
+const struct plain_member *import_plain_member(const struct plain_row *row, const char *name);

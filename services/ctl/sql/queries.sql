@@ -22,13 +22,15 @@ DELETE FROM import_findings WHERE collection = $1 AND row_key LIKE '#%';
 -- What an earlier run found of rows that are read anew: $1 collection, $2 run, $3 their ids.
 DELETE FROM import_findings WHERE collection = $1 AND row_key = ANY ($3::text[]) AND run <> $2;
 
+-- name: import_collection_read
+-- $2: how many rows the file has of $1. Not counted while they are written, or one part of a batch would wait for the other.
+UPDATE import_collections SET read = $2 WHERE collection = $1;
+
 -- name: import_add
 -- $1 collection, $2 run, then a batch of rows: places, ids, rows, references, problems, repairs. The first row with an id is taken, all others
 -- are quarantined.
 WITH given AS (
     SELECT * FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) AS g(ordinal, id, raw, refs, problem, note)
-), counted AS (
-    UPDATE import_collections SET read = read + (SELECT count(*) FROM given) WHERE collection = $1
 ), taken AS (
     INSERT INTO import_rows AS kept (collection, row_key, run, ordinal, content, refs)
     SELECT DISTINCT ON (id) $1, id, $2::integer, ordinal, raw::json, refs::text[] FROM given WHERE problem IS NULL ORDER BY id, ordinal
