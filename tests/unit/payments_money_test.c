@@ -202,6 +202,23 @@ static void an_access_needs_its_spent_credit(void **state)
                                  "SELECT 'x', 'u2', 'w2', id FROM ledger_entries WHERE kind = 'credits_bought'", "not paid for"));
     assert_true(database_refuses("INSERT INTO contact_access (id, user_id, target_profile_id, ledger_entry_id) "
                                  "SELECT 'x', 'u2', 'w2', id FROM ledger_entries WHERE kind = 'credit_spent'", "ledger_entry_id"));
+    assert_true(database_refuses("UPDATE contact_access SET user_id = 'u2'", "not paid for"));
+}
+
+// Also where a statement writes many entries, of which each alone would be fine.
+static void nobody_spends_what_is_not_there(void **state)
+{
+    (void)state;
+    purchase_pushed(&made, "a", "u1", "+254722000111");
+    purchase_settled(&made, "a", EVENT_PAID, "R1");
+    assert_true(database_refuses("INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference) "
+                                 "SELECT 'credit_spent', 'credit', 1, 'user:u1', 'credits_used', 'x' || n FROM generate_series(1, 1000) AS n",
+                                 "ledger_balance_not_negative"));
+    assert_true(database_refuses("INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference) "
+                                 "VALUES ('credit_spent', 'credit', 1, 'user:u1', 'credits_used', 'x'), ('credit_spent', 'credit', 1, 'user:u9', 'credits_used', 'y')",
+                                 "account user:u9 holds nothing"));
+    assert_false(database_refuses("INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference) "
+                                  "VALUES ('credit_spent', 'credit', 1, 'user:u9', 'credits_used', 'y'), ('opening', 'credit', 1, 'credits_issued', 'user:u9', 'y')", ""));
 }
 
 static void the_ledger_is_append_only(void **state)
@@ -254,6 +271,7 @@ int main(void)
         cmocka_unit_test_setup(no_credit_goes_for_a_worker_who_is_not_there, clean),
         cmocka_unit_test_setup(no_race_spends_a_credit_twice, clean),
         cmocka_unit_test_setup(an_access_needs_its_spent_credit, clean),
+        cmocka_unit_test_setup(nobody_spends_what_is_not_there, clean),
         cmocka_unit_test_setup(the_ledger_is_append_only, clean),
         cmocka_unit_test_setup(one_prompt_on_a_phone_at_a_time, clean),
         cmocka_unit_test_setup(books_agree_after_all_of_it, clean),

@@ -41,26 +41,32 @@ COMMENT ON COLUMN ledger_balances.unit IS 'credit.';
 COMMENT ON COLUMN ledger_balances.balance IS 'What is left; the database refuses less than nothing.';
 COMMENT ON COLUMN ledger_balances.received IS 'All that ever came in, less what was taken back.';
 
-CREATE FUNCTION ledger_post() RETURNS trigger LANGUAGE plpgsql AS $$
+-- All entries of a statement at once, of which an import writes many: what comes in first, then what goes out. Balances are found one by
+-- one, however many there are.
+CREATE FUNCTION ledger_post() RETURNS trigger LANGUAGE plpgsql SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    stranger text;
 BEGIN
-    IF NEW.from_account LIKE 'user:%' THEN
-        UPDATE ledger_balances
-           SET balance = balance - NEW.amount,
-               received = received - CASE WHEN NEW.kind = 'credits_taken_back' THEN NEW.amount ELSE 0 END
-         WHERE account = NEW.from_account AND unit = NEW.unit;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'account % holds nothing', NEW.from_account
-                USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_balance_not_negative';
-        END IF;
-    END IF;
-    IF NEW.to_account LIKE 'user:%' THEN
-        INSERT INTO ledger_balances AS b (account, unit, balance, received) VALUES (NEW.to_account, NEW.unit, NEW.amount, NEW.amount)
-        ON CONFLICT (account, unit) DO UPDATE SET balance = b.balance + excluded.balance, received = b.received + excluded.received;
+    INSERT INTO ledger_balances AS b (account, unit, balance, received)
+    SELECT to_account, unit, sum(amount), sum(amount) FROM entries WHERE to_account LIKE 'user:%' GROUP BY to_account, unit ORDER BY to_account, unit
+    ON CONFLICT (account, unit) DO UPDATE SET balance = b.balance + excluded.balance, received = b.received + excluded.received;
+    WITH gone AS (
+        SELECT from_account AS account, unit, sum(amount) AS amount, sum(amount) FILTER (WHERE kind = 'credits_taken_back') AS taken_back
+          FROM entries WHERE from_account LIKE 'user:%' GROUP BY from_account, unit
+    ), posted AS (
+        UPDATE ledger_balances AS b SET balance = b.balance - g.amount, received = b.received - coalesce(g.taken_back, 0)
+          FROM gone AS g WHERE b.account = g.account AND b.unit = g.unit
+        RETURNING b.account, b.unit
+    )
+    SELECT min(account) INTO stranger FROM gone WHERE (account, unit) NOT IN (SELECT account, unit FROM posted);
+    IF stranger IS NOT NULL THEN
+        RAISE EXCEPTION 'account % holds nothing', stranger
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_balance_not_negative';
     END IF;
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER ledger_post AFTER INSERT ON ledger_entries FOR EACH ROW EXECUTE FUNCTION ledger_post();
+CREATE TRIGGER ledger_post AFTER INSERT ON ledger_entries REFERENCING NEW TABLE AS entries FOR EACH STATEMENT EXECUTE FUNCTION ledger_post();
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION append_only();
 
@@ -164,17 +170,21 @@ COMMENT ON COLUMN contact_access.accessed_at IS 'When.';
 
 -- A contact is paid for, whatever code says: its entry spends a credit of the same user for this very access.
 CREATE FUNCTION contact_access_is_paid() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    unpaid text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM ledger_entries
-                    WHERE id = NEW.ledger_entry_id AND kind = 'credit_spent' AND unit = 'credit' AND amount = 1
-                      AND from_account = 'user:' || NEW.user_id AND reference = NEW.id) THEN
-        RAISE EXCEPTION 'access % is not paid for', NEW.id USING ERRCODE = 'check_violation', CONSTRAINT = 'contact_access_is_paid';
+    SELECT min(a.id) INTO unpaid
+      FROM accesses AS a
+     WHERE (SELECT kind = 'credit_spent' AND unit = 'credit' AND amount = 1 AND from_account = 'user:' || a.user_id AND reference = a.id
+              FROM ledger_entries WHERE id = a.ledger_entry_id) IS NOT TRUE;
+    IF unpaid IS NOT NULL THEN
+        RAISE EXCEPTION 'access % is not paid for', unpaid USING ERRCODE = 'check_violation', CONSTRAINT = 'contact_access_is_paid';
     END IF;
     RETURN NULL;
 END
 $$;
-CREATE CONSTRAINT TRIGGER contact_access_is_paid AFTER INSERT OR UPDATE ON contact_access
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION contact_access_is_paid();
+CREATE TRIGGER contact_access_is_paid AFTER INSERT ON contact_access REFERENCING NEW TABLE AS accesses FOR EACH STATEMENT EXECUTE FUNCTION contact_access_is_paid();
+CREATE TRIGGER contact_access_stays_paid AFTER UPDATE ON contact_access REFERENCING NEW TABLE AS accesses FOR EACH STATEMENT EXECUTE FUNCTION contact_access_is_paid();
 
 CREATE TABLE agency_payments (
     id                text        PRIMARY KEY CHECK (id ~ '^[A-Za-z0-9_-]+$' AND length(id) <= 64),
