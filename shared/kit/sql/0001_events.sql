@@ -44,6 +44,14 @@ COMMENT ON COLUMN outbox.created_at IS 'When the row was written: ce_time.';
 COMMENT ON COLUMN outbox.published_at IS 'When the broker acknowledged it; null while it waits.';
 COMMENT ON COLUMN outbox.broker_cluster IS 'Cluster that acknowledged it; another (empty) cluster gets the retained rows again.';
 
+-- Capped, so that a long backlog costs no more than a short one: it is read in the order of its index, also by a plan that was made while
+-- nothing waited.
+CREATE FUNCTION outbox_backlog(OUT waiting bigint, OUT oldest timestamptz) LANGUAGE sql STABLE SET enable_sort = off AS $$
+    SELECT count(*), min(created_at)
+      FROM (SELECT created_at FROM outbox WHERE published_at IS NULL ORDER BY is_bulk, id LIMIT 1000) AS o
+$$;
+COMMENT ON FUNCTION outbox_backlog IS 'How many events wait, 1000 at most, and since when the oldest of those does.';
+
 CREATE TABLE outbox_purge (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     purged_to bigint  NOT NULL DEFAULT 0

@@ -164,9 +164,7 @@ WITH piece AS (
 SELECT count(*), max(id) FROM piece;
 
 -- name: relay_backlog
--- Capped, so that a long backlog costs no more than a short one.
-SELECT count(*), coalesce((extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::bigint, 0)
-  FROM (SELECT created_at FROM outbox WHERE published_at IS NULL ORDER BY is_bulk, id LIMIT 1000) AS waiting;
+SELECT waiting, coalesce((extract(epoch FROM clock_timestamp() - oldest) * 1000)::bigint, 0) FROM outbox_backlog();
 
 -- name: outbox_purge
 -- The next $4 of the events that were published more than $1 hours ago, in id order, so that each is looked at once. An old
