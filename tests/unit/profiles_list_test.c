@@ -36,7 +36,7 @@ static const char workers_sql[] =
     "         CASE WHEN mod(n, 9) > 0 THEN (800000 + (random() * 40)::integer * 50000) END, (ARRAY['live_in', 'live_out', 'both'])[1 + (random() * 2)::integer],"
     "         (ARRAY['{cooking}', '{cooking,Child care}', '{}'])[1 + (random() * 2)::integer]::text[], '{Swahili}', 'nanny', random() < 0.75,"
     "         timestamptz '2026-01-01' + mod(n, 700) * interval '1 hour'" // some at the same moment
-    "    FROM generate_series(1, %d) AS n, LATERAL (SELECT (ARRAY['I cook pilau.', 'Toddlers, twins', 'hotel kitchen'])[1 + mod(n * 7, 3)]) AS d(b),"
+    "    FROM generate_series(1, %d) AS n, LATERAL (SELECT (ARRAY['I cook pilau. \U0001F372fresh', 'Toddlers, twins', 'hotel kitchen'])[1 + mod(n * 7, 3)]) AS d(b),"
     "         LATERAL (SELECT (ARRAY['Kisumu', 'Kitui', 'Meru', 'Mombasa'])[1 + mod(n * n, 4)]) AS e(c);";
 
 // What the session has done lately.
@@ -90,6 +90,7 @@ static const struct filter {
     {WORDS, "q=toddlers", "bio LIKE 'Toddlers%'"},
     {WORDS, "q=toddlers%20hotel", "false"}, // never together
     {WORDS, "q=pilau", "bio LIKE '%pilau%'"},
+    {WORDS, "q=%F0%9F%8D%B2fresh", "bio LIKE '%pilau%'"}, // a letter beyond U+FFFF
     {SALARY, "min_salary=9000", "expected_salary >= 900000"},
     {SALARY, "max_salary=12000", "expected_salary <= 1200000"},
     {SALARY, "min_salary=9000&max_salary=9500", "expected_salary BETWEEN 900000 AND 950000"},

@@ -190,7 +190,7 @@ COMMENT ON COLUMN contact_grants.granted_at IS 'When.';
 
 -- Words of a text as facets: ASCII letters in lower case, other scripts as they are. housegirl_list.c does the same.
 CREATE FUNCTION facet_words(prefix text, content text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT prefix || regexp_replace(lower(content COLLATE "C"), '[^a-z0-9\u0080-\uffff]+', E'\x1f' || prefix, 'g')
+    SELECT prefix || regexp_replace(lower(content COLLATE "C"), '[^a-z0-9\u0080-\U0010ffff]+', E'\x1f' || prefix, 'g')
 $$;
 COMMENT ON FUNCTION facet_words IS 'prefix before each word of content.';
 
