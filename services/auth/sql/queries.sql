@@ -465,7 +465,7 @@ WITH given AS MATERIALIZED (
            (SELECT 'erased' FROM erasures AS e WHERE e.user_id = r.id) AS erased,
            (SELECT true FROM users AS u WHERE lower(u.email) = lower(r.email) AND u.id <> r.id) AS email_taken,
            row_number() OVER (PARTITION BY id ORDER BY place) AS nth
-      FROM jsonb_to_recordset($1::jsonb) AS r (place integer, id text, email text, phone_number text, first_name text,
+      FROM json_to_recordset($1::json) AS r (place integer, id text, email text, phone_number text, first_name text,
            last_name text, user_type text, created_at timestamptz, updated_at timestamptz)
 ), judged AS MATERIALIZED (
     SELECT *, coalesce(there, erased, CASE WHEN nth > 1 THEN 'unchanged' ELSE 'imported' END) AS outcome,

@@ -585,7 +585,7 @@ UPDATE pushes SET phone_number = NULL
 
 -- name: import_packages
 WITH given AS (
-    SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(id text, name text, description text, price bigint, contacts_included bigint, is_active boolean, created_at timestamptz)
+    SELECT * FROM json_to_recordset($1::json) AS r(id text, name text, description text, price bigint, contacts_included bigint, is_active boolean, created_at timestamptz)
 ), made AS (
     INSERT INTO payment_packages (id, name, description, price, contacts_included, is_active, created_at)
     SELECT id, name, description, price, contacts_included, is_active, coalesce(created_at, now()) FROM given
@@ -600,7 +600,7 @@ SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported' ELSE 'uncha
 -- Completed ones bring their remaining credits by an opening entry.
 WITH given AS (
     SELECT r.*, p.name AS package_name, p.contacts_included
-      FROM jsonb_to_recordset($1::jsonb) AS r(id text, user_id text, package_id text, amount bigint, status text, contacts_remaining bigint, purchase_date timestamptz, receipt text)
+      FROM json_to_recordset($1::json) AS r(id text, user_id text, package_id text, amount bigint, status text, contacts_remaining bigint, purchase_date timestamptz, receipt text)
       LEFT JOIN payment_packages AS p ON p.id = r.package_id
 ), made AS (
     INSERT INTO user_purchases (id, user_id, package_id, package_name, amount, amount_charged, contacts_included, status, purchase_date, completed_at, receipt, failure_reason)
@@ -623,7 +623,7 @@ SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported' WHEN g.pack
 -- name: import_access
 -- Each brings the credit that was spent on it in the old system, and spends it.
 WITH given AS (
-    SELECT r.*, a.id AS other FROM jsonb_to_recordset($1::jsonb) AS r(id text, user_id text, target_profile_id text, accessed_at timestamptz)
+    SELECT r.*, a.id AS other FROM json_to_recordset($1::json) AS r(id text, user_id text, target_profile_id text, accessed_at timestamptz)
       LEFT JOIN contact_access AS a ON a.id = r.id OR (a.user_id = r.user_id AND a.target_profile_id = r.target_profile_id)
 ), fresh AS MATERIALIZED ( -- the entry's id is drawn here: a join would compare all rows with all
     SELECT *, nextval('ledger_entries_id_seq') AS spent_id
@@ -652,7 +652,7 @@ SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported' WHEN g.othe
 
 -- name: import_agency_payments
 WITH given AS (
-    SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(id text, agency_id text, payment_type text, amount bigint, status text, payment_date timestamptz)
+    SELECT * FROM json_to_recordset($1::json) AS r(id text, agency_id text, payment_type text, amount bigint, status text, payment_date timestamptz)
 ), made AS (
     INSERT INTO agency_payments (id, agency_id, payment_type, amount, amount_charged, status, payment_date, completed_at, failure_reason)
     SELECT id, agency_id, payment_type, amount, (amount + 99) / 100 * 100, status, coalesce(payment_date, now()),

@@ -428,7 +428,7 @@ DELETE FROM contacts WHERE user_id = $1;
 -- taken. No answer for a row: somebody else has
 -- written it since this statement began; run it again.
 WITH given AS (
-    SELECT * FROM jsonb_to_recordset($1::jsonb) AS r(place integer, id text, user_id text, user_type text, first_name text, last_name text, created_at timestamptz)
+    SELECT * FROM json_to_recordset($1::json) AS r(place integer, id text, user_id text, user_type text, first_name text, last_name text, created_at timestamptz)
 ), made AS (
     INSERT INTO profiles (id, user_id, user_type, first_name, last_name, created_at)
     SELECT id, user_id, user_type, first_name, last_name, coalesce(created_at, now()) FROM given AS g
@@ -449,7 +449,7 @@ SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
 
 -- name: import_employers
 WITH given AS (
-    SELECT r.*, p.user_type FROM jsonb_to_recordset($1::jsonb) AS r(place integer, id text, profile_id text, company_name text, location text, description text, created_at timestamptz, updated_at timestamptz)
+    SELECT r.*, p.user_type FROM json_to_recordset($1::json) AS r(place integer, id text, profile_id text, company_name text, location text, description text, created_at timestamptz, updated_at timestamptz)
       LEFT JOIN profiles AS p ON p.id = r.profile_id
 ), made AS (
     INSERT INTO employer_profiles (id, profile_id, company_name, location, description, created_at, updated_at)
@@ -473,7 +473,7 @@ SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
 
 -- name: import_agency_profiles
 WITH given AS (
-    SELECT r.*, p.user_type FROM jsonb_to_recordset($1::jsonb) AS r(place integer, id text, profile_id text, agency_name text, location text, description text, license_number text, created_at timestamptz, updated_at timestamptz)
+    SELECT r.*, p.user_type FROM json_to_recordset($1::json) AS r(place integer, id text, profile_id text, agency_name text, location text, description text, license_number text, created_at timestamptz, updated_at timestamptz)
       LEFT JOIN profiles AS p ON p.id = r.profile_id
 ), made AS (
     INSERT INTO agency_profiles (id, profile_id, agency_name, location, description, license_number, created_at, updated_at)
@@ -497,7 +497,7 @@ SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
 
 -- name: import_workers
 WITH given AS (
-    SELECT r.*, p.user_type FROM jsonb_to_recordset($1::jsonb) AS r(place integer, id text, profile_id text, age integer, bio text, bio_public text, current_location text, location text, county text, education text, experience text, expected_salary bigint, accommodation_type text, is_available boolean, profile_photo_url text, created_at timestamptz, updated_at timestamptz)
+    SELECT r.*, p.user_type FROM json_to_recordset($1::json) AS r(place integer, id text, profile_id text, age integer, bio text, bio_public text, current_location text, location text, county text, education text, experience text, expected_salary bigint, accommodation_type text, is_available boolean, profile_photo_url text, created_at timestamptz, updated_at timestamptz)
       LEFT JOIN profiles AS p ON p.id = r.profile_id
 ), made AS (
     INSERT INTO housegirl_profiles (id, profile_id, age, bio, bio_public, current_location, location, county, education, experience, expected_salary, accommodation_type, is_available, profile_photo_url, created_at, updated_at)
@@ -520,7 +520,7 @@ SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
 
 -- name: import_photos
 WITH given AS (
-    SELECT r.*, p.id AS found FROM jsonb_to_recordset($1::jsonb) AS r(place integer, id text, profile_id text, photo_url text, upload_date timestamptz)
+    SELECT r.*, p.id AS found FROM json_to_recordset($1::json) AS r(place integer, id text, profile_id text, photo_url text, upload_date timestamptz)
       LEFT JOIN profiles AS p ON p.id = r.profile_id
 ), made AS (
     INSERT INTO photos (id, profile_id, photo_url, upload_date)
