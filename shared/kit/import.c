@@ -93,9 +93,9 @@ static bool take_line(struct app *app, const char *line, size_t length, FILE *ou
     err->violations = NULL;
     if (!ok) return false;
     relay_wake(app->relay);
-    fputs("{\"results\":", out);
-    json_dumpf(results, out, JSON_COMPACT);
-    fputc('}', out);
+    const char *text = json_text(arena, results);
+    if (!text) return error_set(err, &problem_unavailable, "No memory.");
+    fprintf(out, "{\"results\":%s}", text);
     return true;
 }
 
