@@ -188,7 +188,7 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/bench/be
 STACK := BUILD=$(BUILD) docker/local/stack.sh
 run start stop status logs reset: ; @$(STACK) $@
 test: ; @tests/run.sh $(ONLY)
-chaos: ; @CHAOS_AWAY_S=$${CHAOS_AWAY_S:-120} CHAOS_ROUNDS=$${CHAOS_ROUNDS:-30} tests/run.sh chaos/ && tests/chaos/payments/run.sh
+chaos: ; @PROGRAM_LIMIT_S=$${PROGRAM_LIMIT_S:-3600} CHAOS_AWAY_S=$${CHAOS_AWAY_S:-120} CHAOS_ROUNDS=$${CHAOS_ROUNDS:-30} tests/run.sh chaos/ && tests/chaos/payments/run.sh
 SECONDS ?= 60
 fuzz: ; @tests/fuzz/run.sh $(SECONDS) $(ONLY)
 

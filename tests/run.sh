@@ -91,7 +91,7 @@ faults() {
 # run_program TEST: a cmocka program; its own closing lines are counted.
 run_program() {
     local log=$RUN_DIR/log/test-${1//\//-}.log
-    timeout 600 "$BUILD/tests/$1" >"$log" 2>&1
+    timeout "${PROGRAM_LIMIT_S:-600}" "$BUILD/tests/$1" >"$log" 2>&1
     count_tests "$1" $? "$log"
 }
 
