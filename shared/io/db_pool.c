@@ -12,19 +12,10 @@
 #define BACKOFF_MS_MIN 20
 #define BACKOFF_MS_MAX 500
 
-// Whoever waits for a connection, in a line: the first gets the next one, and nobody steps in before her.
-struct db_waiter {
-    struct db_waiter *next;
-    struct db_connection *connection; // once it is handed to her
-    pthread_cond_t woken;
-};
-
 static void *keep_connected(void *argument);
 static struct db_connection *wait_for_idle(struct db_pool *pool, int64_t deadline_ms);
 static struct db_connection *wait_in_line(struct db_pool *pool, int64_t deadline_ms);
-static void leave_line(struct db_pool *pool, const struct db_waiter *waiter);
 static void hand_on(struct db_pool *pool, struct db_connection *connection);
-static void wake_all(struct db_pool *pool);
 static bool is_down(const struct db_pool *pool);
 static bool refuse(struct db_pool *pool, struct error *err);
 static void push(struct db_connection **list, int *count, struct db_connection *connection);
@@ -76,7 +67,7 @@ void db_pool_close(struct db_pool *pool)
         pthread_mutex_lock(&pool->mutex);
         pool->closing = true;
         pthread_cond_broadcast(&pool->work);
-        wake_all(pool);
+        line_call_all(&pool->line);
         pthread_mutex_unlock(&pool->mutex);
         pthread_join(pool->keeper, NULL);
     }
@@ -94,7 +85,7 @@ void db_pool_stats(struct db_pool *pool, struct db_pool_stats *ret)
     pthread_mutex_lock(&pool->mutex);
     *ret = (struct db_pool_stats){.size = pool->config.connections,
                                   .idle = pool->idle_count,
-                                  .waiting = pool->waiting,
+                                  .waiting = pool->line.waiting,
                                   .acquired_total = pool->acquired_total,
                                   .timeouts_total = pool->timeouts_total,
                                   .reconnects_total = pool->reconnects_total};
@@ -136,50 +127,24 @@ void db_pool_give(struct db_pool *pool, struct db_connection *connection)
 static struct db_connection *wait_for_idle(struct db_pool *pool, int64_t deadline_ms)
 {
     if (pool->idle && !pool->closing) return pop(&pool->idle, &pool->idle_count);
-    pool->waiting++;
     struct db_connection *connection = wait_in_line(pool, deadline_ms);
-    pool->waiting--;
     return pool->closing ? NULL : connection;
 }
 
 static struct db_connection *wait_in_line(struct db_pool *pool, int64_t deadline_ms)
 {
-    struct db_waiter own = {0};
-    condition_init(&own.woken);
-    struct db_waiter **place = &pool->first_waiter;
-    while (*place) place = &(*place)->next;
-    *place = &own;
-    while (!own.connection && !pool->closing && !is_down(pool) && clock_monotonic_ms() < deadline_ms)
-        condition_wait_until(&own.woken, &pool->mutex, deadline_ms * 1000);
-    if (!own.connection) leave_line(pool, &own);
-    pthread_cond_destroy(&own.woken);
-    return own.connection;
-}
-
-static void leave_line(struct db_pool *pool, const struct db_waiter *waiter)
-{
-    struct db_waiter **place = &pool->first_waiter;
-    while (*place != waiter) place = &(*place)->next;
-    *place = waiter->next;
+    struct line_place own;
+    line_join(&pool->line, &own);
+    while (!own.handed && !pool->closing && !is_down(pool) && clock_monotonic_ms() < deadline_ms)
+        condition_wait_until(&own.called, &pool->mutex, deadline_ms * 1000);
+    line_leave(&pool->line, &own);
+    return own.handed;
 }
 
 // To the first who waits; without any it is idle.
 static void hand_on(struct db_pool *pool, struct db_connection *connection)
 {
-    struct db_waiter *first = pool->first_waiter;
-    if (!first) {
-        push(&pool->idle, &pool->idle_count, connection);
-        return;
-    }
-    leave_line(pool, first);
-    first->connection = connection;
-    pthread_cond_signal(&first->woken);
-}
-
-// To look whether waiting has any sense.
-static void wake_all(struct db_pool *pool)
-{
-    for (struct db_waiter *waiter = pool->first_waiter; waiter; waiter = waiter->next) pthread_cond_signal(&waiter->woken);
+    if (!line_hand(&pool->line, connection)) push(&pool->idle, &pool->idle_count, connection);
 }
 
 // True once the server has been away for longer than a request may wait: the next ones needn't.
@@ -214,7 +179,7 @@ static bool reconnect_one(struct db_pool *pool)
         snprintf(pool->failure, sizeof pool->failure, "%s", err.cause);
         if (!pool->down_since_ms) pool->down_since_ms = clock_monotonic_ms();
         push(&pool->broken, &pool->broken_count, connection);
-        if (is_down(pool)) wake_all(pool);
+        if (is_down(pool)) line_call_all(&pool->line);
         return false;
     }
     pool->down_since_ms = 0;

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "db_wire.h"
+#include "line.h"
 
 struct db_pool {
     struct db_pool_config config;      // texts are copies
@@ -15,9 +16,9 @@ struct db_pool {
     pthread_t keeper;
     bool keeper_runs, keeper_connects, closing;
     struct db_connection *idle; // last used first: its caches are warm; none while somebody waits
-    struct db_waiter *first_waiter;
+    struct line line; // of those who want a connection
     struct db_connection *broken;
-    int idle_count, broken_count, waiting;
+    int idle_count, broken_count;
     int64_t acquired_total, timeouts_total, reconnects_total;
     int64_t down_since_ms; // since when connecting has failed; 0: it hasn't
     char failure[320];     // why it failed last

@@ -3,29 +3,22 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "condition.h"
 #include "crypto.h"
+#include "line.h"
 
 #define PACE_WEIGHT 8
-
-struct waiter {
-    pthread_cond_t called;
-    bool has_permit;
-    struct waiter *next;
-};
 
 struct semaphore {
     pthread_mutex_t mutex;
     int permits;
-    struct waiter *first, *last; // in the order of asking: a permit that comes back is the first one's
-    int waiting, waiting_most;
+    struct line line; // a permit that comes back is the first one's
+    int waiting_most;
     int64_t pace_us;  // between two releases while none was left: a moving mean
     int64_t moved_us; // when the last permit went, or one came back since then
 };
 
 static bool is_hopeless(const struct semaphore *semaphore, int timeout_ms);
 static bool wait_in_line(struct semaphore *semaphore, int timeout_ms);
-static void leave_line(struct semaphore *semaphore, struct waiter *waiter);
 
 struct semaphore *semaphore_new(int permits, int waiting_most)
 {
@@ -46,7 +39,7 @@ bool semaphore_acquire(struct semaphore *semaphore, int timeout_ms)
     bool acquired = semaphore->permits > 0;
     if (acquired) {
         semaphore->permits--;
-    } else if (semaphore->waiting < semaphore->waiting_most && !is_hopeless(semaphore, timeout_ms)) {
+    } else if (semaphore->line.waiting < semaphore->waiting_most && !is_hopeless(semaphore, timeout_ms)) {
         acquired = wait_in_line(semaphore, timeout_ms);
     }
     if (acquired && semaphore->permits == 0) {
@@ -59,33 +52,13 @@ bool semaphore_acquire(struct semaphore *semaphore, int timeout_ms)
 static bool wait_in_line(struct semaphore *semaphore, int timeout_ms)
 {
     const int64_t until_us = clock_monotonic_us() + (int64_t)timeout_ms * 1000;
-    struct waiter self = {0};
-    bool in_time = true;
-    condition_init(&self.called);
-    *(semaphore->last ? &semaphore->last->next : &semaphore->first) = &self;
-    semaphore->last = &self;
-    semaphore->waiting++;
-    while (!self.has_permit && in_time) {
-        in_time = condition_wait_until(&self.called, &semaphore->mutex, until_us);
+    struct line_place own;
+    line_join(&semaphore->line, &own);
+    while (own.handed == NULL && condition_wait_until(&own.called, &semaphore->mutex, until_us)) {
+        continue;
     }
-    if (!self.has_permit) {
-        leave_line(semaphore, &self);
-    }
-    pthread_cond_destroy(&self.called);
-    return self.has_permit;
-}
-
-static void leave_line(struct semaphore *semaphore, struct waiter *waiter)
-{
-    struct waiter *before = NULL;
-    for (struct waiter *it = semaphore->first; it != waiter; it = it->next) {
-        before = it;
-    }
-    *(before ? &before->next : &semaphore->first) = waiter->next;
-    if (semaphore->last == waiter) {
-        semaphore->last = before;
-    }
-    semaphore->waiting--;
+    line_leave(&semaphore->line, &own);
+    return own.handed != NULL;
 }
 
 // By the pace of late, or by how long nothing has moved where that is longer, those who wait already take half the time there is;
@@ -94,7 +67,7 @@ static bool is_hopeless(const struct semaphore *semaphore, int timeout_ms)
 {
     const int64_t still_us = clock_monotonic_us() - semaphore->moved_us;
     const int64_t pace_us = still_us > semaphore->pace_us ? still_us : semaphore->pace_us;
-    return 2 * semaphore->waiting * pace_us > (int64_t)timeout_ms * 1000;
+    return 2 * semaphore->line.waiting * pace_us > (int64_t)timeout_ms * 1000;
 }
 
 void semaphore_release(struct semaphore *semaphore)
@@ -105,14 +78,7 @@ void semaphore_release(struct semaphore *semaphore)
         semaphore->pace_us += (now_us - semaphore->moved_us - semaphore->pace_us) / PACE_WEIGHT;
         semaphore->moved_us = now_us;
     }
-    struct waiter *first = semaphore->first;
-    if (first == NULL) {
-        semaphore->permits++;
-    } else {
-        first->has_permit = true;
-        leave_line(semaphore, first);
-        pthread_cond_signal(&first->called); // it is gone once the mutex is free
-    }
+    semaphore->permits += !line_hand(&semaphore->line, semaphore);
     pthread_mutex_unlock(&semaphore->mutex);
 }
 
