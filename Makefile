@@ -19,6 +19,8 @@ SHELL := /bin/bash
 .SUFFIXES:
 
 BUILD    ?= build
+# one name for each file, however its folder was named: what must be made anew for a header is found by name
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 CC        = gcc
 SERVICES := $(notdir $(patsubst %/main.c,%,$(wildcard services/*/main.c)))
 BINARIES := $(patsubst %,$(BUILD)/bin/%,$(patsubst ctl,dcctl,$(SERVICES)) daraja-simulator)
