@@ -60,24 +60,12 @@ static bool finish_unknown(struct import *import, struct error *err)
     return ok;
 }
 
-static bool send_all(struct import *import, int64_t rows, struct error *err)
-{
-    int64_t done = 0;
-    for (const struct collection *collection = import_collections; collection->name; collection++) {
-        CLEANUP(arena_cleanup) struct arena *arena = arena_new(ARENA_BYTES);
-        if (!arena) return error_set(err, &problem_unavailable, "No memory.");
-        if (!import_check(import, collection, arena, err)) return false;
-        if (!import_send(import, collection, rows, &done, err)) return false;
-    }
-    return true;
-}
-
 static bool import_file(struct import *import, const char *path, struct error *err)
 {
     int64_t began_ms = clock_monotonic_ms(), rows = 0;
     const char *damage = NULL;
     if (!import_read(import, path, &rows, &damage, err)) return false;
-    const bool sent = send_all(import, rows, err);
+    const bool sent = import_check_and_send(import, rows, err);
     if (!import_children_finish(import, err) || !sent || !finish_unknown(import, err)) return false;
     int64_t took_ms = clock_monotonic_ms() - began_ms;
     if (import->terminal) fputc('\n', stderr);

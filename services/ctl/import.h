@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The import of a legacy db.json, in four steps that each leave the staging database in order:
-// read (import_read.c), check references (import_check.c), send to the services (import_send.c, import_child.c),
-// report (import_report.c). Killed anywhere, it is run again.
+// read (import_read.c), check references (import_check.c), send to the services (import_send.c, import_child.c), both in the order of
+// import_stages.c, report (import_report.c). Killed anywhere, it is run again.
 #pragma once
 
 #include "command.h"
@@ -26,7 +26,7 @@ extern const struct collection import_collections[]; // in order of dependence; 
 // Its place in that order from 1; 0 for an unknown one, whose rows are all kept back.
 int64_t import_place(const char *collection);
 
-// Connections that import.pool must have: one for each sender, one for the rest, one that holds the lock.
+// Connections that import.pool must have: one for each sender, one that checks meanwhile, one that holds the lock.
 #define IMPORT_SENDERS 2
 #define IMPORT_CONNECTIONS (IMPORT_SENDERS + 2)
 
@@ -45,6 +45,8 @@ MUST_USE bool import_read(struct import *import, const char *path, int64_t *ret_
 MUST_USE bool import_check(struct import *import, const struct collection *collection, struct arena *arena, struct error *err);
 // done: rows of all collections sent so far, of total; moves on.
 MUST_USE bool import_send(struct import *import, const struct collection *collection, int64_t total, int64_t *done, struct error *err);
+// All collections. Of rows of the file.
+MUST_USE bool import_check_and_send(struct import *import, int64_t rows, struct error *err);
 // The program of a service that a sender's rows go to, started where it is not running; one thread at a time. NULL: it cannot be.
 struct child *import_child(struct import *import, int sender, const char *service, struct error *err);
 // Ends all of them, also after a failure; false when one of them failed, or something before had.
