@@ -57,6 +57,11 @@ json_t *json_parse(const char *bytes, size_t length, struct error *err)
         errno = ENOMEM; // as malloc has it: whoever asked for another reason finds it
         return NULL;
     }
+    if (value && memchr(bytes, '\0', length)) { // jansson passes over one behind a number
+        json_decref(value);
+        error_set(err, &problem_malformed, "The JSON holds a NUL byte.");
+        return NULL;
+    }
     if (!value) {
         const enum json_error_code code = json_error_code(&where);
         error_set(err, &problem_malformed, "The JSON is not well-formed at line %d, column %d%s.", where.line, where.column,

@@ -10,7 +10,7 @@
 // Nesting allowed in anything that arrives from outside.
 #define JSON_DEPTH_MAX 32
 
-// Parses one JSON value. Malformed UTF-8, duplicate keys, NUL in strings, depth over
+// Parses one JSON value. Malformed UTF-8, duplicate keys, NUL anywhere, depth over
 // JSON_DEPTH_MAX → problem_malformed with line and column. The caller owns the result.
 MUST_USE json_t *json_parse(const char *bytes, size_t length, struct error *err);
 

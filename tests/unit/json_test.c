@@ -86,6 +86,8 @@ static void texts_must_be_utf8_without_nul(void **state)
         assert_ptr_equal(err.problem, &problem_malformed);
     }
     assert_null(json_parse("\"a\0b\"", 5, &err));
+    expect_malformed("1\0", 2, "The JSON holds a NUL byte.");
+    expect_malformed("{\"a\":2e-99\0\t}", 13, "The JSON holds a NUL byte.");
 }
 
 static void nesting_is_bounded(void **state)
