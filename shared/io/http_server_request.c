@@ -185,7 +185,8 @@ const struct problem *http_body_read(struct http_exchange *exchange)
         return problem == &problem_malformed && late ? &problem_request_timeout : problem;
     }
     exchange->unread = false;
-    // After trailers civetweb would close without having said so.
+    // Behind the last chunk civetweb takes trailers, an empty line, or nothing, and among a chunk's digits a lone CR. It does not
+    // tell us, so nothing is believed to follow.
     exchange->close |= exchange->chunked;
     exchange->request.body_length = body.length;
     exchange->request.body = text_take(&body);

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #define BLANKS " \t\r\n\v\f"
+#define DIGITS "0123456789abcdefABCDEF"
 
 struct reading {
     const char *at, *end;
@@ -81,7 +82,7 @@ static char *read_line(struct reading *reading)
     return line;
 }
 
-// The end of a request's first line is the one thing that is forgiven: civetweb blanks its two bytes before we can look, and
+// The end of a request's first line is the first of three things that are forgiven: civetweb blanks its two bytes before we can look, and
 // those of the empty line too where no header stands between them.
 static bool read_first_line(struct reading *reading)
 {
@@ -147,19 +148,41 @@ static bool read_body(struct reading *reading)
     return take_bytes(reading, message->body_length);
 }
 
+// Up to an empty line. If there is none, which civetweb does not look for, the body is whole; but then nothing may follow, for
+// two programs would disagree on where it begins.
+static void skip_trailers(struct reading *reading)
+{
+    const char *line = read_line(reading);
+    while (line && *line) line = read_line(reading);
+    if (!line) reading->at = reading->end;
+}
+
+// The line before a chunk. civetweb takes a lone CR among its digits, reads those before it, and tells nobody.
+static char *read_size(struct reading *reading)
+{
+    const char *end = memmem(reading->at, (size_t)(reading->end - reading->at), "\r\n", 2);
+    const char *lone = end ? memchr(reading->at, '\r', (size_t)(end - reading->at)) : NULL;
+    if (!lone) return read_line(reading);
+    for (const char *at = lone; at < end; at++)
+        if (!memchr("\r" DIGITS, *at, sizeof DIGITS)) return NULL;
+    char *line = arena_memdup(reading->arena, reading->at, (size_t)(lone - reading->at));
+    reading->at = end + 2;
+    return line;
+}
+
 static bool read_chunks(struct reading *reading)
 {
     struct strict_message *message = reading->message;
     char *body = arena_alloc(reading->arena, (size_t)(reading->end - reading->at) + 1);
     message->body = body;
-    for (char *line = read_line(reading); line; line = read_line(reading)) {
-        const size_t digits = strspn(line, "0123456789abcdefABCDEF");
-        if (digits < 1 || digits > 8 || (line[digits] && !strchr("; \t", line[digits]))) return false;
+    for (char *line = read_size(reading); line; line = read_size(reading)) {
+        const size_t digits = strspn(line, DIGITS);
+        if (digits < 1 || (line[digits] && !strchr("; \t", line[digits]))) return false;
         const size_t size = strtoul(line, NULL, 16);
         const char *from = reading->at;
-        if (size == 0) { // trailers, up to an empty line
-            for (line = read_line(reading); line && *line;) line = read_line(reading);
-            return line != NULL;
+        if (size == 0) {
+            skip_trailers(reading);
+            return true;
         }
         if (!take_bytes(reading, size) || !take_bytes(reading, 2) || memcmp(reading->at - 2, "\r\n", 2) != 0) return false;
         memcpy(body + message->body_length, from, size);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A second reader of HTTP/1.1 (RFC 9112) that forgives nothing, to hold our server against: what the server takes must read the
-// same here, and end at the same byte, or two programs on the way of a request could disagree on what it says.
+// A second reader of HTTP/1.1 (RFC 9112) that forgives as good as nothing, to hold our server against: what the server takes must
+// read the same here, and end at the same byte, or two programs on the way of a request could disagree on what it says.
 #pragma once
 
 #include <stdbool.h>
