@@ -4,6 +4,8 @@
 // empty line; the value. Without the empty line it is a tombstone. What is taken as an event is one, is text through and through
 // and no longer than an index can hold (else the database would refuse it for ever), and is the same when told again, and when
 // parked and redriven.
+#include <stdio.h>
+
 #include "fuzz.h"
 #include "inbox_private.h"
 #include "running.h"
@@ -12,37 +14,43 @@
 #define HEARD_MAX 128
 #define INDEXED_MAX 1200 // two of them in one index
 
-// One row of what a service, or every process, listens to.
+// One row of what a service, or every process, listens to, and the line that names it.
 struct heard {
     const char *service;
     const struct subscription *subscription;
     const struct broadcast_subscription *broadcast;
+    char line[128];
 };
+
+static struct heard heard_row(const char *service, const struct subscription *subscription, const struct broadcast_subscription *broadcast)
+{
+    struct heard heard = {service, subscription, broadcast, ""};
+    const char *what = broadcast ? broadcast->topic->name : subscription->type ? subscription->type : subscription->topic->name;
+    snprintf(heard.line, sizeof heard.line, "%s %s", service, what);
+    return heard;
+}
 
 static size_t heard_all(struct heard *ret)
 {
     size_t count = 0;
     for (const struct service *const *service = fuzz_services; *service; service++) {
         for (const struct subscription *row = (*service)->subscriptions; row && row->topic && count < HEARD_MAX; row++)
-            ret[count++] = (struct heard){(*service)->name, row, NULL};
+            ret[count++] = heard_row((*service)->name, row, NULL);
         for (const struct broadcast_subscription *row = (*service)->broadcasts; row && row->topic && count < HEARD_MAX; row++)
-            ret[count++] = (struct heard){"every", NULL, row};
+            ret[count++] = heard_row("every", NULL, row);
     }
     for (const struct broadcast_subscription *row = identity_broadcasts; row->topic && count < HEARD_MAX; row++)
-        ret[count++] = (struct heard){"every", NULL, row};
+        ret[count++] = heard_row("every", NULL, row);
     return count;
 }
 
-static const struct heard *heard_of(const char *line, struct arena *arena)
+static const struct heard *heard_of(const char *line)
 {
     static struct heard all[HEARD_MAX];
     static size_t count;
     if (!count) count = heard_all(all);
-    for (size_t i = 0; i < count; i++) {
-        const struct subscription *row = all[i].subscription;
-        const char *what = !row ? all[i].broadcast->topic->name : row->type ? row->type : row->topic->name;
-        if (text_equal(line, arena_printf(arena, "%s %s", all[i].service, what))) return &all[i];
-    }
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(line, all[i].line) == 0) return &all[i];
     return &all[fuzz_pick(line, count)];
 }
 
@@ -158,7 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = fuzz_begin(data, size);
     struct kafka_message message;
-    const struct heard *heard = heard_of(fuzz_line(&input), input.arena);
+    const struct heard *heard = heard_of(fuzz_line(&input));
     const struct topic *topic = heard->broadcast ? heard->broadcast->topic : heard->subscription->topic;
     read_record(&input, topic->name, &message);
     if (heard->broadcast) hear(heard, &message, input.arena);
