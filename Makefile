@@ -3,7 +3,7 @@
 #: make start      the same in the background; make stop | status | logs | reset
 #: make test       every test on a stack of its own (ONLY=unit/field runs what the word matches)
 #: make test SANITIZE=thread   the same under ThreadSanitizer instead, which takes long
-#: make fuzz       every fuzz target for a minute (ONLY=contact SECONDS=600)
+#: make fuzz       every fuzz target for a minute (ONLY=contact SECONDS=600; SANITIZE=coverage for long runs)
 #: make chaos      everything is killed while families buy, then one reconciliation (PURCHASES=10000 KILLS=200 SEED=7)
 #: make valgrind   two stories through services under valgrind
 #: make bench      figures beside the limits of this machine (ONLY=reads one part)
@@ -12,7 +12,7 @@
 #: make faults     every call that can fail does so once, in every story and thread (ONLY=relay for some); a short form is in make test
 #: make audit      what a reviewer of the running stack wants to see: hardening, licences (SPDX), ports, grants, headers
 #: make lint       cppcheck and clang-tidy
-#: make all        builds into build/bin (SANITIZE=address|thread|fuzzer BUILD=dir for other kinds)
+#: make all        builds into build/bin (SANITIZE=address|thread|fuzzer|coverage BUILD=dir for other kinds)
 SHELL := /bin/bash
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -39,6 +39,10 @@ else ifeq ($(SANITIZE),fuzzer)
   CC   := clang
   WARNINGS += -Wno-unused-variable # what only a CLEANUP uses; gcc knows
   MODE := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else ifeq ($(SANITIZE),coverage)
+  CC   := clang
+  WARNINGS += -Wno-unused-variable
+  MODE := -O2 -fsanitize=fuzzer-no-link
 else
   MODE := -O2 -D_FORTIFY_SOURCE=2
 endif
@@ -151,11 +155,11 @@ $(BUILD)/lib/libfaults.so: tests/fault/faults.c tests/fault/control.h
 tests-all: $(addprefix $(BUILD)/,$(TESTS)) $(FULL_DISK) fuzz-all
 tests-races: $(patsubst %,$(BUILD)/tests/unit/%_test,$(shell sed 's/#.*//' tests/races)) $(BUILD)/bin/daraja-simulator
 
-# --- Fuzz targets: tests/fuzz/*_fuzz.c, linked with services as the unit tests are, and with all of them. The kind `fuzzer` drives them by libFuzzer;
-# in every other kind they replay the files they are given (make test feeds them the seeds).
+# --- Fuzz targets: tests/fuzz/*_fuzz.c, linked with services as the unit tests are, and with all of them. The kinds `fuzzer` and
+# `coverage` (without sanitizers, for long runs) drive them by libFuzzer; in every other kind they replay the files they are given (make test feeds them the seeds).
 FUZZ := $(patsubst %.c,%,$(wildcard tests/fuzz/*_fuzz.c))
 $(BUILD)/lib/libfuzz.a: $(call objects,$(filter-out %_fuzz.c %/replay.c,$(wildcard tests/fuzz/*.c)))
-FUZZ_MAIN := $(if $(filter fuzzer,$(SANITIZE)),-fsanitize=fuzzer,$(BUILD)/obj/tests/fuzz/replay.o)
+FUZZ_MAIN := $(if $(filter fuzzer coverage,$(SANITIZE)),-fsanitize=fuzzer,$(BUILD)/obj/tests/fuzz/replay.o)
 FUZZ_OF := $(filter %.o,$(FUZZ_MAIN)) $(BUILD)/lib/libfuzz.a $(BUILD)/lib/libservices.a
 define fuzz_rules
 $(BUILD)/obj/$(1).o: TEST_INCLUDES = $(call service_includes,$(1))
