@@ -70,7 +70,8 @@ static const char *head_end(struct http_exchange *exchange)
     if (end + 3 >= worker->buffer + HTTP_HEAD_BUFFER) {
         return NULL;
     }
-    // Now the empty line; civetweb blanks its CR too when there is no header at all.
+    // Now the empty line; civetweb blanks its CR too when there is no header at all. A NUL of the client's looks the same there,
+    // but such a request is HTTP/1.0 and its connection ends.
     bool empty_line = end[2] == '\r' || (end[2] == '\0' && info->num_headers == 0);
     return empty_line && end[3] == '\0' ? end + 4 : NULL;
 }
