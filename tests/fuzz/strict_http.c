@@ -82,6 +82,12 @@ static char *read_line(struct reading *reading)
     return line;
 }
 
+// Also where the bytes have ended: civetweb's buffer holds a NUL there.
+static bool is_blank(const struct reading *reading, const char *at)
+{
+    return at >= reading->end || strchr(BLANKS, *at);
+}
+
 // The end of a request's first line is the first of three things that are forgiven: civetweb blanks its two bytes before we can look, and
 // those of the empty line too where no header stands between them, which then a NUL of the client's is not to be told from.
 static bool read_first_line(struct reading *reading)
@@ -89,9 +95,9 @@ static bool read_first_line(struct reading *reading)
     const char *end = reading->at;
     while (end < reading->end && (unsigned char)*end >= 0x20 && *end != 0x7F) end++;
     const bool is_ended = reading->end - end >= 2 && strchr("\r\n", end[0]) && strchr(BLANKS, end[1]) && end[0] && end[1];
-    const bool is_alone = reading->end - end >= 4 && strchr(BLANKS, end[2]) && strchr(BLANKS, end[3]);
+    const bool is_alone = is_blank(reading, end + 2) && is_blank(reading, end + 3);
     char *line = arena_memdup(reading->arena, reading->at, (size_t)(end - reading->at));
-    reading->at = is_alone ? end + 4 : end + 2;
+    reading->at = is_alone && reading->end - end >= 4 ? end + 4 : is_alone || reading->end - end < 2 ? reading->end : end + 2;
     reading->is_alone = is_alone;
     return is_ended && read_start(reading, line);
 }
