@@ -15,8 +15,21 @@ struct child *import_child(struct import *import, int sender, const char *servic
     return NULL;
 }
 
+// That no more is coming is told to all at once: each takes a while to close its connections.
+static void tell_end(struct import *import)
+{
+    for (int sender = 0; sender < IMPORT_SENDERS; sender++) {
+        for (int place = 0; place < SERVICE_COUNT; place++) {
+            struct child *child = &import->children[sender][place];
+            if (child->in) fclose(child->in);
+            child->in = NULL;
+        }
+    }
+}
+
 bool import_children_finish(struct import *import, struct error *err)
 {
+    tell_end(import);
     for (int sender = 0; sender < IMPORT_SENDERS; sender++) {
         for (int place = 0; place < SERVICE_COUNT; place++) {
             struct child *child = &import->children[sender][place];

@@ -12,7 +12,7 @@
 #include "import.h"
 #include "import_walk.h"
 
-#define BATCH_ROWS 1000
+#define BATCH_ROWS 2000
 #define BATCH_BYTES ((size_t)4 << 20)
 #define ARENA_BYTES ((size_t)256 << 20)
 #define MAPPED_BYTES_KEPT ((size_t)32 << 20)
