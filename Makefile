@@ -152,6 +152,7 @@ $(FULL_DISK): tests/chaos/full_disk.c
 # What a service is started with to have its calls fail (tests/fault): without sanitizers and flags of ours, of any kind of build.
 $(BUILD)/lib/libfaults.so: tests/fault/faults.c tests/fault/control.h
 	@mkdir -p $(@D) && echo "  link  $@" && gcc -std=gnu17 -g -O2 -fno-builtin -fPIC -shared $(WARNINGS) -D_GNU_SOURCE $< -o $@
+fault-program: $(BUILD)/tests/fault/fault_test $(BUILD)/lib/libfaults.so
 tests-all: $(addprefix $(BUILD)/,$(TESTS)) $(FULL_DISK) fuzz-all
 tests-races: $(patsubst %,$(BUILD)/tests/unit/%_test,$(shell sed 's/#.*//' tests/races)) $(BUILD)/bin/daraja-simulator
 
@@ -228,5 +229,5 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.PHONY: all libs tests-all tests-races fuzz-all run start stop status logs reset test fuzz chaos chaos-program schemas schemas-release schemas-check lint lint-cppcheck lint-tidy faults valgrind audit bench clean help
+.PHONY: all libs tests-all tests-races fuzz-all run start stop status logs reset test fuzz chaos chaos-program fault-program schemas schemas-release schemas-check lint lint-cppcheck lint-tidy faults valgrind audit bench clean help
 .SECONDARY:

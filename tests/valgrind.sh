@@ -16,7 +16,7 @@ main() {
     trap 'docker/local/stack.sh stop >/dev/null 2>&1' EXIT
     docker/local/install.sh valgrind || exit 1
     # shellcheck disable=SC2086 # a list of words
-    make -j2 --no-print-directory all $(printf "$BUILD/tests/e2e/%s " $stories) || exit 1
+    make -j2 --no-print-directory all $(printf "${BUILD#"$PWD"/}/tests/e2e/%s " $stories) || exit 1
     docker/local/stack.sh reset >/dev/null 2>&1
     docker/local/stack.sh start || exit 1
     set -a && . "$RUN_DIR/env" && set +a

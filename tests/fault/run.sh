@@ -20,7 +20,7 @@ services=($SERVICES)
 main() {
     trap 'kill $(jobs -p) 2>/dev/null; docker/local/stack.sh stop >/dev/null 2>&1' EXIT
     docker/local/install.sh test || exit 1
-    make -j2 --no-print-directory BUILD="$real" all "$real/tests/fault/fault_test" "$real/lib/libfaults.so" || exit 1
+    make -j2 --no-print-directory BUILD="$real" all fault-program || exit 1
     wrap
     docker/local/stack.sh reset >/dev/null 2>&1
     docker/local/stack.sh start || exit 1
