@@ -115,9 +115,7 @@ static void *send_batches(void *argument)
     bool ok = true;
     while (ok && next_places(sending, &after, &last)) ok = send_places(sender, after, last, &err);
     pthread_mutex_lock(&sending->lock);
-    if (!ok && !sending->err->problem) *sending->err = (struct error){.arena = sending->err->arena, .problem = err.problem};
-    if (!ok) snprintf(sending->err->detail, sizeof err.detail, "%s", err.detail);
-    if (!ok) snprintf(sending->err->cause, sizeof err.cause, "%s", err.cause);
+    if (!ok) error_join(sending->err, &err);
     pthread_mutex_unlock(&sending->lock);
     return NULL;
 }

@@ -29,10 +29,8 @@ bool import_check_and_send(struct import *import, int64_t rows, struct error *er
     if (pthread_create(&checker, NULL, check_all, &stages) != 0) return error_set(err, &problem_unavailable, "No thread to check with.");
     const bool ok = send_in_order(&stages, rows, err);
     pthread_join(checker, NULL);
-    if (ok || err->problem) return ok;
-    error_set(err, stages.err.problem ? stages.err.problem : &problem_unavailable, "%s", stages.err.detail);
-    snprintf(err->cause, sizeof err->cause, "%s", stages.err.cause);
-    return false;
+    if (!ok) error_join(err, &stages.err);
+    return ok || err->problem ? ok : error_set(err, &problem_unavailable, NULL);
 }
 
 // One stage has come to `count`, or failed.

@@ -61,6 +61,13 @@ const struct problem *problem_unless_memory(const struct problem *otherwise)
     return errno == ENOMEM ? &problem_unavailable : otherwise;
 }
 
+void error_join(struct error *err, const struct error *other)
+{
+    if (err->problem || !other->problem) return;
+    error_set(err, other->problem, "%s", other->detail);
+    error_cause(err, "%s", other->cause);
+}
+
 void error_clear(struct error *err)
 {
     *err = (struct error){.arena = err->arena};

@@ -151,6 +151,24 @@ static void shared_problems_are_well_told(void **state)
     }
 }
 
+static void first_of_several_errors_counts(void **state)
+{
+    (void)state;
+    struct error first = {0}, second = {0};
+    error_join(&err, &first); // which is none
+    assert_null(err.problem);
+    error_set(&first, &problem_conflict, "first");
+    error_cause(&first, "because");
+    error_set(&second, &problem_internal, "second");
+    error_cause(&second, "otherwise");
+    error_join(&err, &first);
+    error_join(&err, &second);
+    assert_ptr_equal(err.problem, &problem_conflict);
+    assert_string_equal(err.detail, "first");
+    assert_string_equal(err.cause, "because");
+    assert_ptr_equal(err.arena, arena);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 int main(void)
 {
@@ -166,6 +184,7 @@ int main(void)
         TEST(cut_pointer_keeps_whole_characters),
         TEST(clearing_keeps_the_arena_alone),
         TEST(shared_problems_are_well_told),
+        TEST(first_of_several_errors_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
