@@ -11,6 +11,7 @@
 #include "ctl_sql.h"
 #include "import.h"
 #include "import_walk.h"
+#include "text.h"
 
 #define BATCH_ROWS 2000
 #define BATCH_BYTES ((size_t)4 << 20)
@@ -128,12 +129,10 @@ static bool begin(void *state, const char *name, size_t length, struct error *er
     return ok;
 }
 
-// By its id (FNV-1a); without one, any.
+// By its id; without one, any.
 static struct part *part_of(struct batch *batch, const char *id)
 {
-    uint32_t hash = 2166136261;
-    for (; id && *id; id++) hash = (hash ^ (unsigned char)*id) * 16777619;
-    return &batch->parts[hash % COUNT_OF(batch->parts)];
+    return &batch->parts[id ? text_hash(0, id) % COUNT_OF(batch->parts) : 0];
 }
 
 static bool add_row(void *state, const char *bytes, size_t length, const char *problem, struct error *err)
@@ -248,9 +247,7 @@ static bool batch_await(struct batch *batch, struct error *err)
         if (!part->is_written) continue;
         pthread_join(part->thread, NULL);
         part->is_written = false;
-        if (!part->err.problem) continue;
-        if (!err->problem) error_set(err, part->err.problem, "%s", part->err.detail);
-        snprintf(err->cause, sizeof err->cause, "%s", part->err.cause);
+        error_join(err, &part->err);
     }
     return !err->problem;
 }

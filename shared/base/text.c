@@ -120,6 +120,13 @@ bool text_is_utf8(const char *bytes, size_t length)
     return true;
 }
 
+uint64_t text_hash(uint64_t seed, const char *text)
+{
+    uint64_t hash = UINT64_C(14695981039346656037) ^ seed;
+    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    return hash;
+}
+
 void text_drop_half_character(char *text)
 {
     size_t length = strlen(text), following = 0;

@@ -37,6 +37,9 @@ bool text_starts_with(const char *text, const char *prefix);
 bool text_to_int64(const char *text, int64_t *ret);
 // True when the bytes are well-formed UTF-8 without NUL (RFC 3629).
 bool text_is_utf8(const char *bytes, size_t length);
+// FNV-1a of 64 bits (G. Fowler, L. C. Noll, P. Vo; draft-eastlake-fnv), to spread texts nobody chooses to collide: not for keys that
+// strangers make up. Another seed is another spread.
+uint64_t text_hash(uint64_t seed, const char *text);
 // For UTF-8 that was cut to a size: takes away what is left of a character at the end.
 void text_drop_half_character(char *text);
 // A copy without leading and trailing blanks and with inner runs of blanks folded to one.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "identity_private.h"
+#include "text.h"
 
 #define WAYS 4
 #define LOCKS 64
@@ -166,11 +167,10 @@ static struct revocation **slot_of(struct revocations *revocations, enum revoked
     return slot;
 }
 
-// FNV-1a; the ids are our own random ones.
+// The ids are our own random ones.
 static size_t hash_of(enum revoked kind, const char *id)
 {
-    uint64_t hash = 14695981039346656037ULL ^ (uint64_t)kind;
-    for (; *id; id++) hash = (hash ^ (unsigned char)*id) * 1099511628211ULL;
+    const uint64_t hash = text_hash((uint64_t)kind, id);
     return (size_t)(hash ^ (hash >> 32));
 }
 

@@ -191,6 +191,15 @@ static void blanks_are_squeezed(void **state)
     assert_null(text_squeeze(arena, NULL));
 }
 
+static void hash_is_the_published_one(void **state)
+{
+    (void)state;
+    assert_true(text_hash(0, "") == UINT64_C(0xcbf29ce484222325));
+    assert_true(text_hash(0, "a") == UINT64_C(0xaf63dc4c8601ec8c));
+    assert_true(text_hash(0, "foobar") == UINT64_C(0x85944171f73967e8));
+    assert_true(text_hash(1, "a") != text_hash(0, "a"));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 int main(void)
 {
@@ -208,6 +217,7 @@ int main(void)
         TEST(half_a_character_at_the_end_is_dropped),
         TEST(whole_characters_stay),
         TEST(blanks_are_squeezed),
+        TEST(hash_is_the_published_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,9 +133,7 @@ static const char *key_of(const struct transaction *transaction)
 
 static uint64_t *newest_of(struct transactions *transactions, enum transaction_kind kind, const char *key)
 {
-    uint64_t hash = UINT64_C(14695981039346656037) + (uint64_t)kind; // FNV-1a
-    for (; *key; key++) hash = (hash ^ (unsigned char)*key) * UINT64_C(1099511628211);
-    return &transactions->newest[hash % PLACES];
+    return &transactions->newest[text_hash((uint64_t)kind, key) % PLACES];
 }
 
 // Ten letters and digits, as M-Pesa's.
