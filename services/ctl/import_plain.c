@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reads a row as nearly all are in one pass and without a copy. What it takes is a part of what json_parse takes, and means the same.
+#include <ctype.h>
 #include <string.h>
 
 #include "import_walk.h"
@@ -11,11 +12,6 @@ struct scan {
     const char *at, *end;
     bool is_ascii;
 };
-
-static bool is_digit(char letter)
-{
-    return letter >= '0' && letter <= '9';
-}
 
 static void skip_blanks(struct scan *scan)
 {
@@ -50,7 +46,7 @@ static bool text(struct scan *scan, const char **ret, size_t *ret_length)
 static size_t digits(struct scan *scan)
 {
     const char *start = scan->at;
-    while (scan->at < scan->end && is_digit(*scan->at)) scan->at++;
+    while (scan->at < scan->end && isdigit((unsigned char)*scan->at)) scan->at++;
     return (size_t)(scan->at - start);
 }
 
@@ -83,7 +79,7 @@ static bool value(struct scan *scan, struct plain_member *member)
 {
     skip_blanks(scan);
     if (scan->at == scan->end) return false;
-    member->kind = *scan->at == '"' ? PLAIN_TEXT : is_digit(*scan->at) || *scan->at == '-' ? PLAIN_NUMBER : PLAIN_OTHER;
+    member->kind = *scan->at == '"' ? PLAIN_TEXT : isdigit((unsigned char)*scan->at) || *scan->at == '-' ? PLAIN_NUMBER : PLAIN_OTHER;
     return member->kind == PLAIN_TEXT     ? text(scan, &member->value, &member->value_length)
            : member->kind == PLAIN_NUMBER ? number(scan)
                                           : word(scan);
@@ -99,17 +95,18 @@ static bool list(struct scan *scan)
     return take(scan, ']');
 }
 
-static bool is_new(const struct plain_row *row, const struct plain_member *member)
+static const struct plain_member *find(const struct plain_row *row, const char *name, size_t length)
 {
     for (int i = 0; i < row->count; i++)
-        if (row->members[i].name_length == member->name_length && memcmp(row->members[i].name, member->name, member->name_length) == 0) return false;
-    return true;
+        if (row->members[i].name_length == length && memcmp(row->members[i].name, name, length) == 0) return &row->members[i];
+    return NULL;
 }
 
 static bool one_member(struct scan *scan, struct plain_row *row)
 {
     struct plain_member *member = &row->members[row->count];
-    if (row->count == PLAIN_MEMBERS_MAX || !text(scan, &member->name, &member->name_length) || !take(scan, ':') || !is_new(row, member)) return false;
+    if (row->count == PLAIN_MEMBERS_MAX || !text(scan, &member->name, &member->name_length) || !take(scan, ':')) return false;
+    if (find(row, member->name, member->name_length)) return false; // json_parse says what is wrong with two of a name
     member->kind = PLAIN_OTHER;
     row->count++;
     return take(scan, '[') ? list(scan) : value(scan, member);
@@ -128,8 +125,5 @@ bool import_plain_read(const char *bytes, size_t length, struct plain_row *ret)
 
 const struct plain_member *import_plain_member(const struct plain_row *row, const char *name)
 {
-    const size_t length = strlen(name);
-    for (int i = 0; i < row->count; i++)
-        if (row->members[i].name_length == length && memcmp(row->members[i].name, name, length) == 0) return &row->members[i];
-    return NULL;
+    return find(row, name, strlen(name));
 }
