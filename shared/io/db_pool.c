@@ -14,7 +14,6 @@
 
 static void *keep_connected(void *argument);
 static struct db_connection *wait_for_idle(struct db_pool *pool, int64_t deadline_ms);
-static struct db_connection *wait_in_line(struct db_pool *pool, int64_t deadline_ms);
 static void hand_on(struct db_pool *pool, struct db_connection *connection);
 static bool is_down(const struct db_pool *pool);
 static bool refuse(struct db_pool *pool, struct error *err);
@@ -127,18 +126,12 @@ void db_pool_give(struct db_pool *pool, struct db_connection *connection)
 static struct db_connection *wait_for_idle(struct db_pool *pool, int64_t deadline_ms)
 {
     if (pool->idle && !pool->closing) return pop(&pool->idle, &pool->idle_count);
-    struct db_connection *connection = wait_in_line(pool, deadline_ms);
-    return pool->closing ? NULL : connection;
-}
-
-static struct db_connection *wait_in_line(struct db_pool *pool, int64_t deadline_ms)
-{
     struct line_place own;
     line_join(&pool->line, &own);
     while (!own.handed && !pool->closing && !is_down(pool) && clock_monotonic_ms() < deadline_ms)
         condition_wait_until(&own.called, &pool->mutex, deadline_ms * 1000);
     line_leave(&pool->line, &own);
-    return own.handed;
+    return pool->closing ? NULL : own.handed;
 }
 
 // To the first who waits; without any it is idle.

@@ -117,20 +117,20 @@ bool arrivals_apply(struct app *app, struct db *db, struct arrival *arrivals, in
         if (!arrival->subscription && !arrival->decode_error.problem) continue; // not for us
         if (is_parked(&claimed, parked, arrival->message, db->arena)) {
             if (!park_append(db, arrival->message, err)) return false;
-            continue;
-        }
-        *ret_failed = arrival;
-        if (arrival->decode_error.problem) {
+        } else if (arrival->decode_error.problem) {
             *err = arrival->decode_error;
+            *ret_failed = arrival;
             return false;
+        } else if (is_fresh(&claimed, next, &arrival->event)) { // or it was applied before
+            next++;
+            db->traceparent = arrival->event.traceparent;
+            if (!arrival_apply(app, db, arrival, err)) {
+                *ret_failed = arrival;
+                return false;
+            }
+            (*ret_applied)++;
         }
-        if (!is_fresh(&claimed, next, &arrival->event)) continue; // applied before
-        next++;
-        db->traceparent = arrival->event.traceparent;
-        if (!arrival_apply(app, db, arrival, err)) return false;
-        (*ret_applied)++;
     }
-    *ret_failed = NULL;
     return true;
 }
 
