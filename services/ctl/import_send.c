@@ -239,7 +239,7 @@ static bool take_answer(struct sender *sender, const char *service, const json_t
     for (int i = 0; i < count; i++) {
         if (rows[i].outcome == OUTCOME_QUARANTINED) continue;
         const json_t *result = json_array_get(results, place++);
-        const char *outcome = json_member_text(result, "outcome");
+        const char *outcome = json_is_string(result) ? json_string_value(result) : json_member_text(result, "outcome");
         if (!outcome) break;
         if (text_equal(outcome, "quarantined")) rows[i].outcome = OUTCOME_QUARANTINED;
         else if (!text_equal(outcome, "unchanged")) rows[i].outcome = OUTCOME_IMPORTED;

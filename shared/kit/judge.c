@@ -2,6 +2,7 @@
 #include "judge.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -10,18 +11,25 @@
 #include "field.h"
 #include "id.h"
 
+static void release_json(void *value)
+{
+    json_decref(value);
+}
+
+// Most rows have nothing to be said of.
 PRINTF_LIKE(3, 0)
-static void add_text(json_t *list, struct arena *arena, const char *format, va_list arguments)
+static void add_text(json_t **list, struct arena *arena, const char *format, va_list arguments)
 {
     const char *text = arena_vprintf(arena, format, arguments);
-    json_array_append_new(list, json_string(text ? text : "repaired or refused"));
+    if (!*list && !arena_defer(arena, release_json, *list = json_array())) *list = NULL;
+    json_array_append_new(*list, json_string(text ? text : "repaired or refused"));
 }
 
 void judge_note(struct judging *judging, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    add_text(judging->notes, judging->arena, format, arguments);
+    add_text(&judging->notes, judging->arena, format, arguments);
     va_end(arguments);
 }
 
@@ -29,7 +37,8 @@ void judge_refuse(struct judging *judging, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    add_text(judging->refusals, judging->arena, format, arguments);
+    add_text(&judging->refusals, judging->arena, format, arguments);
+    judging->is_refused = true; // also where there is no memory for the reason
     va_end(arguments);
 }
 
@@ -43,25 +52,52 @@ static const char *quoted(struct judging *judging, const char *text)
     return arena_memdup(judging->arena, text, length);
 }
 
+// --- Columns -------------------------------------------------------------------------------------
+
+static int column_place(const struct judge_kind *kind, const char *column)
+{
+    for (int i = 0; i < JUDGE_COLUMNS && kind->columns[i]; i++)
+        if (strcmp(kind->columns[i], column) == 0) return i;
+    return -1;
+}
+
+void judge_set(struct judging *judging, const char *column, const char *value)
+{
+    const int place = column_place(judging->kind, column);
+    if (place >= 0) judging->values[place] = value;
+    else judge_refuse(judging, "%s has no column", column); // a mistake of ours
+}
+
+void judge_set_integer(struct judging *judging, const char *column, int64_t value)
+{
+    judge_set(judging, column, arena_printf(judging->arena, "%" PRId64, value));
+}
+
+const char *judge_value(const struct judging *judging, const char *column)
+{
+    const int place = column_place(judging->kind, column);
+    return place >= 0 ? judging->values[place] : NULL;
+}
+
 // --- Members -------------------------------------------------------------------------------------
 
-void judge_id(struct judging *judging, const json_t *row, json_t *clean, const char *member)
+void judge_id(struct judging *judging, const char *member)
 {
-    const char *id = json_member_text(row, member);
-    if (id_is_valid(id)) json_object_set_new(clean, member, json_string(id));
+    const char *id = json_member_text(judging->row, member);
+    if (id_is_valid(id)) judge_set(judging, member, id);
     else judge_refuse(judging, "%s is missing or no id", member);
 }
 
-const char *judge_text_of(struct judging *judging, const json_t *row, const char *member)
+const char *judge_text_of(struct judging *judging, const char *member)
 {
-    const json_t *given = json_object_get(row, member);
+    const json_t *given = json_object_get(judging->row, member);
     if (given && !json_is_string(given) && !json_is_null(given)) judge_note(judging, "%s was no text, left out", member);
     return json_string_value(given);
 }
 
-void judge_text(struct judging *judging, const json_t *row, json_t *clean, const char *member, size_t most)
+void judge_text(struct judging *judging, const char *member, size_t most)
 {
-    const char *given = judge_text_of(judging, row, member);
+    const char *given = judge_text_of(judging, member);
     const char *text = given ? text_squeeze(judging->arena, given) : "";
     if (text && contact_is_inside(text)) {
         text = contact_mask(judging->arena, text);
@@ -71,37 +107,34 @@ void judge_text(struct judging *judging, const json_t *row, json_t *clean, const
         judge_note(judging, "%s was longer than %zu bytes, left out", member, most);
         text = "";
     }
-    json_object_set_new(clean, member, json_string(text ? text : ""));
+    judge_set(judging, member, text ? text : "");
 }
 
-bool judge_time_of(const json_t *row, const char *member, char *out)
+const char *judge_time_of(struct judging *judging, const char *member)
 {
-    const char *given = json_member_text(row, member);
-    int64_t time_ms;
-    if (!given || !clock_parse(given, &time_ms)) return false;
-    clock_format(time_ms, out, CLOCK_RFC3339_SIZE);
-    return true;
-}
-
-void judge_time(struct judging *judging, const json_t *row, json_t *clean, const char *member)
-{
+    const char *given = json_member_text(judging->row, member);
     char text[CLOCK_RFC3339_SIZE];
-    if (judge_time_of(row, member, text)) json_object_set_new(clean, member, json_string(text));
-    else judge_note(judging, "%s is missing or no time, set to now", member);
+    int64_t time_ms;
+    if (!given || !clock_parse(given, &time_ms)) return NULL;
+    clock_format(time_ms, text, sizeof text);
+    return arena_strdup(judging->arena, text);
 }
 
-void judge_times(struct judging *judging, const json_t *row, json_t *clean)
+void judge_time(struct judging *judging, const char *member)
 {
-    char created[CLOCK_RFC3339_SIZE] = "", updated[CLOCK_RFC3339_SIZE];
-    const char *given = json_member_text(row, "updated_at");
-    judge_time(judging, row, clean, "created_at");
-    (void)judge_time_of(row, "created_at", created);
-    if (judge_time_of(row, "updated_at", updated)) {
-        json_object_set_new(clean, "updated_at", json_string(updated));
-        if (strcmp(updated, created) < 0) judge_note(judging, "updated_at is before created_at, set to it"); // UTC sorts as text
-    } else if (given && *given) {
-        judge_note(judging, "updated_at is no time, set to created_at");
-    }
+    const char *text = judge_time_of(judging, member);
+    judge_set(judging, member, text);
+    if (!text) judge_note(judging, "%s is missing or no time, set to now", member);
+}
+
+void judge_times(struct judging *judging)
+{
+    const char *given = json_member_text(judging->row, "updated_at"), *updated = judge_time_of(judging, "updated_at");
+    judge_time(judging, "created_at");
+    judge_set(judging, "updated_at", updated);
+    const char *created = judge_value(judging, "created_at");
+    if (updated && created && strcmp(updated, created) < 0) judge_note(judging, "updated_at is before created_at, set to it"); // UTC sorts as text
+    else if (!updated && given && *given) judge_note(judging, "updated_at is no time, set to created_at");
 }
 
 static const char *folded(struct arena *arena, const char *text)
@@ -130,20 +163,19 @@ static const char *meant_by(struct arena *arena, const char *text, const char *c
     return NULL;
 }
 
-void judge_choice(struct judging *judging, const json_t *row, json_t *clean, const char *member, const char *const *choices,
-                  const struct spelling *spellings)
+void judge_choice(struct judging *judging, const char *member, const char *const *choices, const struct spelling *spellings)
 {
-    const char *given = judge_text_of(judging, row, member);
+    const char *given = judge_text_of(judging, member);
     if (!given || !*given) return;
     const char *meant = meant_by(judging->arena, given, choices, spellings);
     if (!meant) judge_note(judging, "%s '%s' is none of the known ones, left empty", member, quoted(judging, given));
     else if (strcmp(meant, given) != 0) judge_note(judging, "%s '%s' taken as %s", member, quoted(judging, given), meant);
-    if (meant) json_object_set_new(clean, member, json_string(meant));
+    if (meant) judge_set(judging, member, meant);
 }
 
-void judge_flag(struct judging *judging, const json_t *row, json_t *clean, const char *member, bool fallback)
+void judge_flag(struct judging *judging, const char *member, bool fallback)
 {
-    const json_t *given = json_object_get(row, member);
+    const json_t *given = json_object_get(judging->row, member);
     const char *text = json_string_value(given);
     const bool yes = (text && strcasecmp(text, "true") == 0) || (json_is_integer(given) && json_integer_value(given) == 1);
     const bool no = (text && strcasecmp(text, "false") == 0) || (json_is_integer(given) && json_integer_value(given) == 0);
@@ -151,7 +183,7 @@ void judge_flag(struct judging *judging, const json_t *row, json_t *clean, const
     if (yes || no) judge_note(judging, "%s was no boolean, taken as %s", member, taken ? "true" : "false");
     else if (given && !is_boolean && !json_is_null(given))
         judge_note(judging, "%s is neither true nor false, taken as %s", member, taken ? "true" : "false");
-    json_object_set_new(clean, member, json_boolean(taken));
+    judge_set(judging, member, taken ? "true" : "false");
 }
 
 bool judge_number(const json_t *value, double *ret)
@@ -165,10 +197,10 @@ bool judge_number(const json_t *value, double *ret)
     return *end == '\0';
 }
 
-bool judge_money(struct judging *judging, const json_t *row, json_t *clean, const char *member, int64_t least, int64_t most, bool must)
+bool judge_money(struct judging *judging, const char *member, const char *column, int64_t least, int64_t most, bool must)
 {
     void (*say)(struct judging *, const char *, ...) = must ? judge_refuse : judge_note;
-    const json_t *given = json_object_get(row, member);
+    const json_t *given = json_object_get(judging->row, member);
     double kes = 0;
     if (!judge_number(given, &kes)) {
         if (must || (given && !json_is_null(given))) say(judging, must ? "%s is no number" : "%s is no number, left empty", member);
@@ -181,18 +213,75 @@ bool judge_money(struct judging *judging, const json_t *row, json_t *clean, cons
         return false;
     }
     if (json_is_string(given)) judge_note(judging, "%s was text, taken as a number", member);
-    json_object_set_new(clean, member, json_integer((json_int_t)(cents + 0.5)));
+    judge_set_integer(judging, column, (int64_t)(cents + 0.5));
     return true;
 }
 
 // --- Batches -------------------------------------------------------------------------------------
 
-static void note_unknown(struct judging *judging, const json_t *row, const struct judge_kind *kind)
+struct batch {
+    struct arena *arena;
+    const struct judge_kind *kind;
+    struct verdict *verdicts;            // of all rows
+    const char **columns[JUDGE_COLUMNS]; // of the good ones
+    struct verdict **of_column;          // whose row stands there
+    size_t good;
+};
+
+// What is said of a row.
+struct verdict {
+    const char *outcome; // NULL until the database has spoken
+    json_t *notes;
+};
+
+static bool batch_judge(struct batch *batch, const json_t *row, struct verdict *verdict);
+static bool batch_write(struct batch *batch, struct db *db, struct error *err);
+static bool batch_settle(struct batch *batch, const struct db_rows *said, struct error *err);
+static bool batch_tell(const struct batch *batch, size_t count, json_t *results);
+static void note_unknown(struct judging *judging);
+
+bool judge_batch(struct db *db, const json_t *rows, json_t *results, const struct judge_kind *kind, struct error *err)
+{
+    const size_t count = json_array_size(rows);
+    struct batch batch = {.arena = db->arena, .kind = kind, .verdicts = arena_alloc(db->arena, (count + 1) * sizeof *batch.verdicts),
+                          .of_column = arena_alloc(db->arena, (count + 1) * sizeof *batch.of_column)};
+    bool whole = batch.verdicts && batch.of_column;
+    for (int i = 0; i < JUDGE_COLUMNS && kind->columns[i]; i++)
+        whole = whole && (batch.columns[i] = arena_alloc(db->arena, (count + 1) * sizeof *batch.columns[i]));
+    for (size_t i = 0; whole && i < count; i++) whole = batch_judge(&batch, json_array_get(rows, i), &batch.verdicts[i]);
+    if (!whole) return error_set(err, &problem_unavailable, "No memory.");
+    if (batch.good && !batch_write(&batch, db, err)) return false;
+    return batch_tell(&batch, count, results) || error_set(err, &problem_unavailable, "No memory.");
+}
+
+static bool batch_judge(struct batch *batch, const json_t *row, struct verdict *verdict)
+{
+    struct judging judging = {.arena = batch->arena, .kind = batch->kind};
+    if (!judge_row(&judging, row)) {
+        *verdict = (struct verdict){"quarantined", judging.refusals};
+        return true;
+    }
+    verdict->notes = judging.notes;
+    for (int i = 0; i < JUDGE_COLUMNS && batch->kind->columns[i]; i++) batch->columns[i][batch->good] = judging.values[i];
+    batch->of_column[batch->good++] = verdict;
+    return true;
+}
+
+bool judge_row(struct judging *judging, const json_t *row)
+{
+    judging->row = row;
+    judging->kind->judge(judging);
+    if (judging->kind->members[0]) note_unknown(judging);
+    return !judging->is_refused;
+}
+
+static void note_unknown(struct judging *judging)
 {
     static const char *const common[] = {"id", "created_at", "updated_at"};
+    const struct judge_kind *kind = judging->kind;
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)row, name, value) { // the macro wants a mutable object, and does not change it
+    json_object_foreach((json_t *)(uintptr_t)judging->row, name, value) { // the macro wants a mutable object, and does not change it
         bool known = json_is_null(value);
         for (size_t i = 0; !known && i < COUNT_OF(common); i++) known = strcmp(common[i], name) == 0;
         for (size_t i = 0; !known && i < COUNT_OF(kind->members) && kind->members[i]; i++) known = strcmp(kind->members[i], name) == 0;
@@ -200,55 +289,47 @@ static void note_unknown(struct judging *judging, const json_t *row, const struc
     }
 }
 
-static bool judge_one(struct arena *arena, const json_t *row, size_t place, const struct judge_kind *kind, json_t *cleaned, json_t *results)
+static bool batch_write(struct batch *batch, struct db *db, struct error *err)
 {
-    CLEANUP(json_release) json_t *notes = json_array(), *refusals = json_array();
-    CLEANUP(json_release) json_t *clean = json_pack("{s:i}", "place", (int)place);
-    struct judging judging = {.arena = arena, .notes = notes, .refusals = refusals};
-    judge_id(&judging, row, clean, "id");
-    kind->judge(&judging, row, clean);
-    note_unknown(&judging, row, kind);
-    const bool refused = json_array_size(refusals) > 0;
-    json_t *result = json_pack("{s:s*, s:s, s:O}", "id", json_member_text(row, "id"), "outcome", refused ? "quarantined" : "", "notes",
-                               refused ? refusals : notes);
-    if (!refused) json_array_append(cleaned, clean);
-    return json_array_append_new(results, result) == 0;
+    struct db_value values[JUDGE_COLUMNS];
+    struct db_rows said;
+    int columns = 0;
+    for (; columns < JUDGE_COLUMNS && batch->kind->columns[columns]; columns++)
+        values[columns] = DB_TEXT(db_array(db->arena, batch->columns[columns], batch->good));
+    return db_rows(db, batch->kind->insert, (struct db_values){values, columns}, &said, err) && batch_settle(batch, &said, err);
 }
 
-// The database's word on each row that was sent. A row that it refused says why; false where it has none for a row.
-static bool settle(const struct db_rows *outcomes, json_t *results)
+// The database's word on each row that was sent. A row that it refused says why.
+static bool batch_settle(struct batch *batch, const struct db_rows *said, struct error *err)
 {
-    CLEANUP(json_release) json_t *by_id = json_object();
-    for (int i = 0; i < outcomes->count; i++) json_object_set_new(by_id, db_rows_text(outcomes, i, 0), json_string(db_rows_text(outcomes, i, 1)));
-    size_t place;
-    json_t *result;
-    json_array_foreach(results, place, result) {
-        if (json_member_text(result, "outcome")[0]) continue;
-        const char *said = json_member_text(by_id, json_member_text(result, "id"));
-        json_t *notes = json_object_get(result, "notes");
-        if (!said) return false;
-        const bool imported = strcmp(said, "imported") == 0, unchanged = strcmp(said, "unchanged") == 0;
-        if (!imported && !unchanged) {
-            json_array_clear(notes);
-            json_array_append_new(notes, json_string(said));
-        }
-        json_object_set_new(result, "outcome", json_string(unchanged ? "unchanged" : !imported ? "quarantined" : json_array_size(notes) ? "repaired" : "imported"));
+    size_t settled = 0;
+    for (int i = 0; i < said->count; i++) {
+        const int64_t place = db_rows_int(said, i, 0);
+        const char *outcome = db_rows_text(said, i, 1), *more = batch->kind->says_more ? db_rows_text(said, i, 2) : NULL;
+        struct verdict *verdict = place >= 1 && (size_t)place <= batch->good ? batch->of_column[place - 1] : NULL;
+        if (!verdict || !outcome || verdict->outcome) continue;
+        const bool imported = strcmp(outcome, "imported") == 0, unchanged = strcmp(outcome, "unchanged") == 0;
+        struct judging judging = {.arena = batch->arena, .notes = imported || unchanged ? verdict->notes : NULL};
+        if (!imported && !unchanged) judge_note(&judging, "%s", outcome);
+        if (more) judge_note(&judging, "%s", more);
+        verdict->notes = judging.notes;
+        verdict->outcome = unchanged ? "unchanged" : !imported ? "quarantined" : verdict->notes ? "repaired" : "imported";
+        settled++;
     }
-    return true;
-}
-
-bool judge_batch(struct db *db, const json_t *rows, json_t *results, const struct judge_kind *kind, struct error *err)
-{
-    CLEANUP(json_release) json_t *cleaned = json_array();
-    size_t place;
-    json_t *row;
-    json_array_foreach((json_t *)(uintptr_t)rows, place, row) { // the macro wants a mutable array, and does not change it
-        if (!judge_one(db->arena, row, place, kind, cleaned, results)) return error_set(err, &problem_unavailable, "No memory.");
-    }
-    struct db_rows outcomes;
-    if (json_array_size(cleaned) == 0) return true;
-    if (!db_rows(db, kind->insert, DB_IN(DB_TEXT(json_text(db->arena, cleaned))), &outcomes, err)) return false;
-    if (settle(&outcomes, results)) return true;
+    if (settled == batch->good) return true;
     err->retry = true; // the end of an import that was killed wrote one of them just now
     return error_set(err, &problem_conflict, "Somebody else writes these rows.");
+}
+
+static bool batch_tell(const struct batch *batch, size_t count, json_t *results)
+{
+    CLEANUP(json_release) json_t *imported = json_string("imported"), *unchanged = json_string("unchanged");
+    bool whole = true;
+    for (size_t i = 0; i < count; i++) {
+        const struct verdict *verdict = &batch->verdicts[i];
+        json_t *plain = strcmp(verdict->outcome, "imported") == 0 ? imported : strcmp(verdict->outcome, "unchanged") == 0 ? unchanged : NULL;
+        if (verdict->notes) whole = json_array_append_new(results, json_pack("{s:s, s:O}", "outcome", verdict->outcome, "notes", verdict->notes)) == 0 && whole;
+        else whole = json_array_append(results, plain) == 0 && whole;
+    }
+    return whole;
 }

@@ -66,8 +66,8 @@ struct verb {
     bool needs_nothing; // runs without settings and database
 };
 
-// Takes a batch of legacy rows of one collection inside one transaction. results gets one object per
-// row, in order: {"id":…,"outcome":"imported"|"repaired"|"unchanged"|"quarantined","notes":[…]}.
+// Takes a batch of legacy rows of one collection inside one transaction. results gets one entry per row, in order: "imported" or
+// "unchanged" where nothing is to be said, or {"outcome":"imported"|"repaired"|"unchanged"|"quarantined","notes":[…]}.
 // It goes through the same rules and tells the same events as the API does.
 struct importer {
     const char *collection;

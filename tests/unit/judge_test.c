@@ -12,14 +12,21 @@
 static const char *const choices[] = {"form_2", "form_4", NULL};
 static const struct spelling spellings[] = {{"form 4+", "form_4"}, {0}};
 
+static void judge_education(struct judging *judging)
+{
+    judge_choice(judging, "education", choices, spellings);
+}
+
+static const struct judge_kind kind = {.judge = judge_education, .columns = {"education"}, .members = {"education"}};
+
 // What is noted of the choice given, and what becomes of it.
 static const char *noted(struct arena *arena, const char *given, const char **ret_taken)
 {
-    CLEANUP(json_release) json_t *row = json_pack("{s:s}", "education", given), *clean = json_object(), *notes = json_array();
-    struct judging judging = {.arena = arena, .notes = notes};
-    judge_choice(&judging, row, clean, "education", choices, spellings);
-    *ret_taken = arena_strdup(arena, json_member_text(clean, "education"));
-    return arena_strdup(arena, json_string_value(json_array_get(notes, 0)));
+    CLEANUP(json_release) json_t *row = json_pack("{s:s}", "education", given);
+    struct judging judging = {.arena = arena, .kind = &kind};
+    assert_true(judge_row(&judging, row));
+    *ret_taken = judge_value(&judging, "education");
+    return json_string_value(json_array_get(judging.notes, 0));
 }
 
 static void another_spelling_is_said(void **state)
@@ -44,9 +51,53 @@ static void a_long_value_is_said_as_far_as_its_letters_are_whole(void **state)
     assert_null(taken);
 }
 
+static void *no_memory(size_t size)
+{
+    (void)size;
+    return NULL;
+}
+
+static void judge_id_alone(struct judging *judging)
+{
+    judge_id(judging, "id");
+}
+
+static void a_refused_row_stays_refused_where_there_is_no_memory_for_the_reason(void **state)
+{
+    (void)state;
+    const struct judge_kind ids = {.judge = judge_id_alone, .columns = {"id"}};
+    CLEANUP(json_release) json_t *row = json_pack("{s:i}", "id", 7);
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(65536);
+    struct judging judging = {.arena = arena, .kind = &ids};
+    assert_false(judge_row(&judging, row));
+    assert_string_equal(json_string_value(json_array_get(judging.refusals, 0)), "id is missing or no id");
+    struct judging poor = {.arena = arena, .kind = &ids};
+    json_malloc_t allocate;
+    json_free_t release;
+    json_get_alloc_funcs(&allocate, &release);
+    json_set_alloc_funcs(no_memory, release);
+    const bool is_fine = judge_row(&poor, row);
+    json_set_alloc_funcs(allocate, release);
+    assert_false(is_fine);
+    assert_null(poor.refusals);
+}
+
+static void what_the_api_does_not_know_is_said(void **state)
+{
+    (void)state;
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(65536);
+    CLEANUP(json_release) json_t *row = json_pack("{s:s, s:i, s:s, s:n}", "education", "form_2", "shoe_size", 41, "id", "x", "nothing");
+    struct judging judging = {.arena = arena, .kind = &kind};
+    assert_true(judge_row(&judging, row));
+    assert_int_equal(json_array_size(judging.notes), 1);
+    assert_string_equal(json_string_value(json_array_get(judging.notes, 0)), "shoe_size is no known member, left out");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_refused_row_stays_refused_where_there_is_no_memory_for_the_reason),
+        cmocka_unit_test(what_the_api_does_not_know_is_said),
         cmocka_unit_test(another_spelling_is_said),
         cmocka_unit_test(a_long_value_is_said_as_far_as_its_letters_are_whole),
     };

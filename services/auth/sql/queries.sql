@@ -457,7 +457,7 @@ UPDATE erasure_steps AS s SET state = 'done', completed_at = now()
 SELECT set_config('enable_seqscan', 'off', true);
 
 -- name: import_users
--- $1: rows {place,id,email,phone_number,first_name,last_name,user_type,created_at,updated_at}, cleaned. Who is there is left
+-- Columns as C has judged them. Who is there is left
 -- alone; an e-mail that belongs to somebody is left out. One that registers at this very moment makes the statement fail;
 -- the batch then runs again.
 WITH given AS MATERIALIZED (
@@ -465,8 +465,7 @@ WITH given AS MATERIALIZED (
            (SELECT 'erased' FROM erasures AS e WHERE e.user_id = r.id) AS erased,
            (SELECT true FROM users AS u WHERE lower(u.email) = lower(r.email) AND u.id <> r.id) AS email_taken,
            row_number() OVER (PARTITION BY id ORDER BY place) AS nth
-      FROM json_to_recordset($1::json) AS r (place integer, id text, email text, phone_number text, first_name text,
-           last_name text, user_type text, created_at timestamptz, updated_at timestamptz)
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[]) WITH ORDINALITY AS r(id, email, phone_number, first_name, last_name, user_type, created_at, updated_at, place)
 ), judged AS MATERIALIZED (
     SELECT *, coalesce(there, erased, CASE WHEN nth > 1 THEN 'unchanged' ELSE 'imported' END) AS outcome,
            coalesce(email_taken, email IS NOT NULL AND row_number() OVER (
@@ -485,4 +484,6 @@ WITH given AS MATERIALIZED (
     SELECT 'dc.auth.contacts', 'ke.domesticconnect.user.contact_changed.v1', (u).id, contact_event(u) FROM added
      WHERE (u).email IS NOT NULL OR (u).phone_number IS NOT NULL
 )
-SELECT place, outcome, outcome IN ('imported', 'unchanged') AND without_email FROM judged;
+SELECT place, CASE outcome WHEN 'erased' THEN 'this person was erased and does not come back' ELSE outcome END,
+       CASE WHEN outcome <> 'erased' AND without_email THEN 'email belongs to somebody else, left out' END
+  FROM judged;

@@ -424,11 +424,11 @@ DELETE FROM contact_grants WHERE user_id = $1;
 DELETE FROM contacts WHERE user_id = $1;
 
 -- name: import_profiles
--- A batch of legacy base profiles: which are new. $1 rows as C has judged them; of two that exclude each other the first is
+-- A batch of legacy base profiles: which are new. Columns as C has judged them; of two that exclude each other the first is
 -- taken. No answer for a row: somebody else has
 -- written it since this statement began; run it again.
 WITH given AS (
-    SELECT * FROM json_to_recordset($1::json) AS r(place integer, id text, user_id text, user_type text, first_name text, last_name text, created_at timestamptz)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[]) WITH ORDINALITY AS r(id, user_id, user_type, first_name, last_name, created_at, place)
 ), made AS (
     INSERT INTO profiles (id, user_id, user_type, first_name, last_name, created_at)
     SELECT id, user_id, user_type, first_name, last_name, coalesce(created_at, now()) FROM given AS g
@@ -439,7 +439,7 @@ WITH given AS (
     SELECT 'dc.profiles.profiles', 'ke.domesticconnect.profile.created.v1', id,
            json_build_object('profile_id', id, 'user_id', user_id, 'user_type', user_type, 'created_at', rfc3339(created_at)) FROM made
 )
-SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
+SELECT g.place, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
                   WHEN same.user_id = g.user_id THEN 'unchanged'
                   WHEN same.id IS NOT NULL THEN 'the id belongs to the profile of another user'
                   WHEN EXISTS (SELECT FROM erased_users AS e WHERE e.user_id = g.user_id) THEN 'this person was erased and does not come back'
@@ -449,7 +449,7 @@ SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
 
 -- name: import_employers
 WITH given AS (
-    SELECT r.*, p.user_type FROM json_to_recordset($1::json) AS r(place integer, id text, profile_id text, company_name text, location text, description text, created_at timestamptz, updated_at timestamptz)
+    SELECT r.*, p.user_type FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[]) WITH ORDINALITY AS r(id, profile_id, company_name, location, description, created_at, updated_at, place)
       LEFT JOIN profiles AS p ON p.id = r.profile_id
 ), made AS (
     INSERT INTO employer_profiles (id, profile_id, company_name, location, description, created_at, updated_at)
@@ -462,7 +462,7 @@ WITH given AS (
     SELECT 'dc.profiles.employers', 'ke.domesticconnect.employer.created.v1', made.id, employer_event(made, p)
       FROM made JOIN profiles AS p ON p.id = made.profile_id
 )
-SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
+SELECT g.place, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
                   WHEN g.user_type IS NULL THEN 'its profile is not there'
                   WHEN g.user_type <> 'employer' THEN 'its profile is of type ' || g.user_type
                   WHEN same.profile_id = g.profile_id THEN 'unchanged'
@@ -473,7 +473,7 @@ SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
 
 -- name: import_agency_profiles
 WITH given AS (
-    SELECT r.*, p.user_type FROM json_to_recordset($1::json) AS r(place integer, id text, profile_id text, agency_name text, location text, description text, license_number text, created_at timestamptz, updated_at timestamptz)
+    SELECT r.*, p.user_type FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[]) WITH ORDINALITY AS r(id, profile_id, agency_name, location, description, license_number, created_at, updated_at, place)
       LEFT JOIN profiles AS p ON p.id = r.profile_id
 ), made AS (
     INSERT INTO agency_profiles (id, profile_id, agency_name, location, description, license_number, created_at, updated_at)
@@ -486,7 +486,7 @@ WITH given AS (
     SELECT 'dc.profiles.agency-profiles', 'ke.domesticconnect.agency_profile.created.v1', made.id, agency_profile_event(made, p)
       FROM made JOIN profiles AS p ON p.id = made.profile_id
 )
-SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
+SELECT g.place, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
                   WHEN g.user_type IS NULL THEN 'its profile is not there'
                   WHEN g.user_type <> 'agency' THEN 'its profile is of type ' || g.user_type
                   WHEN same.profile_id = g.profile_id THEN 'unchanged'
@@ -497,7 +497,7 @@ SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
 
 -- name: import_workers
 WITH given AS (
-    SELECT r.*, p.user_type FROM json_to_recordset($1::json) AS r(place integer, id text, profile_id text, age integer, bio text, bio_public text, current_location text, location text, county text, education text, experience text, expected_salary bigint, accommodation_type text, is_available boolean, profile_photo_url text, created_at timestamptz, updated_at timestamptz)
+    SELECT r.*, p.user_type FROM unnest($1::text[], $2::text[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[], $12::text[], $13::boolean[], $14::text[], $15::timestamptz[], $16::timestamptz[]) WITH ORDINALITY AS r(id, profile_id, age, bio, bio_public, current_location, location, county, education, experience, expected_salary, accommodation_type, is_available, profile_photo_url, created_at, updated_at, place)
       LEFT JOIN profiles AS p ON p.id = r.profile_id
 ), made AS (
     INSERT INTO housegirl_profiles (id, profile_id, age, bio, bio_public, current_location, location, county, education, experience, expected_salary, accommodation_type, is_available, profile_photo_url, created_at, updated_at)
@@ -509,7 +509,7 @@ WITH given AS (
     SELECT 'dc.profiles.workers', 'ke.domesticconnect.worker.created.v1', made.id, worker_event(made, p)
       FROM made JOIN profiles AS p ON p.id = made.profile_id
 )
-SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
+SELECT g.place, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
                   WHEN g.user_type IS NULL THEN 'its profile is not there'
                   WHEN g.user_type <> 'housegirl' THEN 'its profile is of type ' || g.user_type
                   WHEN same.profile_id = g.profile_id THEN 'unchanged'
@@ -520,14 +520,14 @@ SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
 
 -- name: import_photos
 WITH given AS (
-    SELECT r.*, p.id AS found FROM json_to_recordset($1::json) AS r(place integer, id text, profile_id text, photo_url text, upload_date timestamptz)
+    SELECT r.*, p.id AS found FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) WITH ORDINALITY AS r(id, profile_id, photo_url, upload_date, place)
       LEFT JOIN profiles AS p ON p.id = r.profile_id
 ), made AS (
     INSERT INTO photos (id, profile_id, photo_url, upload_date)
     SELECT id, profile_id, photo_url, coalesce(upload_date, now()) FROM given WHERE found IS NOT NULL ORDER BY place
     ON CONFLICT DO NOTHING RETURNING *
 )
-SELECT g.id, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
+SELECT g.place, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported'
                   WHEN g.found IS NULL THEN 'its profile is not there'
                   WHEN same.profile_id = g.profile_id THEN 'unchanged'
                   WHEN same.id IS NOT NULL THEN 'the id belongs to another photo' END
