@@ -17,19 +17,22 @@ int64_t db_rows_int(const struct db_rows *rows, int row, int column)
     return text && text_to_int64(text, &value) ? value : 0;
 }
 
+#define ESCAPED "\"\\"
+
 static size_t quoted_length(const char *item)
 {
-    size_t length = 2;
-    for (; *item; item++) length += 1 + (*item == '"' || *item == '\\');
+    size_t length = 2 + strlen(item);
+    for (item += strcspn(item, ESCAPED); *item; item += 1 + strcspn(item + 1, ESCAPED)) length++;
     return length;
 }
 
 static char *quote(char *out, const char *item)
 {
     *out++ = '"';
-    for (; *item; item++) {
+    for (size_t plain; *item; item += plain) {
         if (*item == '"' || *item == '\\') *out++ = '\\';
-        *out++ = *item;
+        plain = 1 + strcspn(item + 1, ESCAPED);
+        out = mempcpy(out, item, plain);
     }
     *out++ = '"';
     return out;

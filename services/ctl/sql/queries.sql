@@ -53,6 +53,18 @@ UPDATE import_collections SET quarantined = read WHERE run = $1 AND place = 0;
 
 -- references: $3 member, $4 its place in refs
 
+-- name: import_reference_is_lost
+-- Whether any reference at place $3 of $1 leads to no row of $4: most files need no more. $5: an empty reference is fine. Counted, since
+-- for the first alone the planner would compare each row with each.
+SELECT count(*) > 0 FROM import_rows AS r
+ WHERE collection = $1 AND run = $2 AND NOT ($5::boolean AND coalesce(refs[$3], '') = '')
+   AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $4 AND t.row_key = r.refs[$3]);
+
+-- name: import_reference_is_lost_user
+-- The same for a reference to a user: users stand in the profiles collection.
+SELECT count(*) > 0 FROM import_rows AS r
+ WHERE collection = $1 AND run = $2 AND NOT EXISTS (SELECT FROM import_rows AS p WHERE p.collection = 'profiles' AND p.refs[1] = r.refs[$3]);
+
 -- name: import_reference_profile
 -- $3 of $1 holds a profiles id where the id of one of her rows in $5 is meant: the row it must be is taken.
 WITH of_profile AS (
