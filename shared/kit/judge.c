@@ -219,52 +219,57 @@ bool judge_money(struct judging *judging, const char *member, const char *column
 
 // --- Batches -------------------------------------------------------------------------------------
 
-struct batch {
-    struct arena *arena;
-    const struct judge_kind *kind;
-    struct verdict *verdicts;            // of all rows
-    const char **columns[JUDGE_COLUMNS]; // of the good ones
-    struct verdict **of_column;          // whose row stands there
-    size_t good;
-};
-
 // What is said of a row.
 struct verdict {
     const char *outcome; // NULL until the database has spoken
     json_t *notes;
 };
 
-static bool batch_judge(struct batch *batch, const json_t *row, struct verdict *verdict);
+struct batch {
+    struct arena *arena;
+    const struct judge_kind *kind;
+    size_t count, good;
+    int width;                // columns of the kind
+    struct verdict *verdicts; // of all rows
+    size_t *places;           // of the good ones among all
+    const char **values;      // of the good ones, column after column, each as long as all rows
+};
+
+static bool batch_open(struct batch *batch);
+static void batch_judge(struct batch *batch, const json_t *row, size_t place);
 static bool batch_write(struct batch *batch, struct db *db, struct error *err);
 static bool batch_settle(struct batch *batch, const struct db_rows *said, struct error *err);
-static bool batch_tell(const struct batch *batch, size_t count, json_t *results);
+static bool batch_tell(const struct batch *batch, json_t *results);
 static void note_unknown(struct judging *judging);
 
 bool judge_batch(struct db *db, const json_t *rows, json_t *results, const struct judge_kind *kind, struct error *err)
 {
-    const size_t count = json_array_size(rows);
-    struct batch batch = {.arena = db->arena, .kind = kind, .verdicts = arena_alloc(db->arena, (count + 1) * sizeof *batch.verdicts),
-                          .of_column = arena_alloc(db->arena, (count + 1) * sizeof *batch.of_column)};
-    bool whole = batch.verdicts && batch.of_column;
-    for (int i = 0; i < JUDGE_COLUMNS && kind->columns[i]; i++)
-        whole = whole && (batch.columns[i] = arena_alloc(db->arena, (count + 1) * sizeof *batch.columns[i]));
-    for (size_t i = 0; whole && i < count; i++) whole = batch_judge(&batch, json_array_get(rows, i), &batch.verdicts[i]);
-    if (!whole) return error_set(err, &problem_unavailable, "No memory.");
+    struct batch batch = {.arena = db->arena, .kind = kind, .count = json_array_size(rows)};
+    if (!batch_open(&batch)) return error_set(err, &problem_unavailable, "No memory.");
+    for (size_t place = 0; place < batch.count; place++) batch_judge(&batch, json_array_get(rows, place), place);
     if (batch.good && !batch_write(&batch, db, err)) return false;
-    return batch_tell(&batch, count, results) || error_set(err, &problem_unavailable, "No memory.");
+    return batch_tell(&batch, results) || error_set(err, &problem_unavailable, "No memory.");
 }
 
-static bool batch_judge(struct batch *batch, const json_t *row, struct verdict *verdict)
+static bool batch_open(struct batch *batch)
+{
+    while (batch->width < JUDGE_COLUMNS && batch->kind->columns[batch->width]) batch->width++;
+    batch->verdicts = arena_alloc(batch->arena, (batch->count + 1) * sizeof *batch->verdicts);
+    batch->places = arena_alloc(batch->arena, (batch->count + 1) * sizeof *batch->places);
+    batch->values = arena_alloc(batch->arena, (batch->count + 1) * (size_t)batch->width * sizeof(const char *));
+    return batch->verdicts && batch->places && batch->values;
+}
+
+static void batch_judge(struct batch *batch, const json_t *row, size_t place)
 {
     struct judging judging = {.arena = batch->arena, .kind = batch->kind};
     if (!judge_row(&judging, row)) {
-        *verdict = (struct verdict){"quarantined", judging.refusals};
-        return true;
+        batch->verdicts[place] = (struct verdict){"quarantined", judging.refusals};
+        return;
     }
-    verdict->notes = judging.notes;
-    for (int i = 0; i < JUDGE_COLUMNS && batch->kind->columns[i]; i++) batch->columns[i][batch->good] = judging.values[i];
-    batch->of_column[batch->good++] = verdict;
-    return true;
+    batch->verdicts[place].notes = judging.notes;
+    for (int i = 0; i < batch->width; i++) batch->values[(size_t)i * batch->count + batch->good] = judging.values[i];
+    batch->places[batch->good++] = place;
 }
 
 bool judge_row(struct judging *judging, const json_t *row)
@@ -291,12 +296,10 @@ static void note_unknown(struct judging *judging)
 
 static bool batch_write(struct batch *batch, struct db *db, struct error *err)
 {
-    struct db_value values[JUDGE_COLUMNS];
+    struct db_value columns[JUDGE_COLUMNS];
     struct db_rows said;
-    int columns = 0;
-    for (; columns < JUDGE_COLUMNS && batch->kind->columns[columns]; columns++)
-        values[columns] = DB_TEXT(db_array(db->arena, batch->columns[columns], batch->good));
-    return db_rows(db, batch->kind->insert, (struct db_values){values, columns}, &said, err) && batch_settle(batch, &said, err);
+    for (int i = 0; i < batch->width; i++) columns[i] = DB_TEXT(db_array(db->arena, batch->values + (size_t)i * batch->count, batch->good));
+    return db_rows(db, batch->kind->insert, (struct db_values){columns, batch->width}, &said, err) && batch_settle(batch, &said, err);
 }
 
 // The database's word on each row that was sent. A row that it refused says why.
@@ -306,7 +309,7 @@ static bool batch_settle(struct batch *batch, const struct db_rows *said, struct
     for (int i = 0; i < said->count; i++) {
         const int64_t place = db_rows_int(said, i, 0);
         const char *outcome = db_rows_text(said, i, 1), *more = batch->kind->says_more ? db_rows_text(said, i, 2) : NULL;
-        struct verdict *verdict = place >= 1 && (size_t)place <= batch->good ? batch->of_column[place - 1] : NULL;
+        struct verdict *verdict = place >= 1 && (size_t)place <= batch->good ? &batch->verdicts[batch->places[place - 1]] : NULL;
         if (!verdict || !outcome || verdict->outcome) continue;
         const bool imported = strcmp(outcome, "imported") == 0, unchanged = strcmp(outcome, "unchanged") == 0;
         struct judging judging = {.arena = batch->arena, .notes = imported || unchanged ? verdict->notes : NULL};
@@ -321,11 +324,11 @@ static bool batch_settle(struct batch *batch, const struct db_rows *said, struct
     return error_set(err, &problem_conflict, "Somebody else writes these rows.");
 }
 
-static bool batch_tell(const struct batch *batch, size_t count, json_t *results)
+static bool batch_tell(const struct batch *batch, json_t *results)
 {
     CLEANUP(json_release) json_t *imported = json_string("imported"), *unchanged = json_string("unchanged");
     bool whole = true;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < batch->count; i++) {
         const struct verdict *verdict = &batch->verdicts[i];
         json_t *plain = strcmp(verdict->outcome, "imported") == 0 ? imported : strcmp(verdict->outcome, "unchanged") == 0 ? unchanged : NULL;
         if (verdict->notes) whole = json_array_append_new(results, json_pack("{s:s, s:O}", "outcome", verdict->outcome, "notes", verdict->notes)) == 0 && whole;

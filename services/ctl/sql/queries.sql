@@ -28,9 +28,11 @@ UPDATE import_collections SET read = $2 WHERE collection = $1;
 
 -- name: import_add
 -- $1 collection, $2 run, then a batch of rows: places, ids, rows, references, problems, repairs. The first row with an id is taken, all others
--- are quarantined.
+-- are quarantined. Waits for no disk: what a run says last (import_collection_end) does, and so for all before it; a run that the server
+-- does not survive is run again.
 WITH given AS (
-    SELECT * FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) AS g(ordinal, id, raw, refs, problem, note)
+    SELECT g.* FROM (SELECT set_config('synchronous_commit', 'off', true)) AS late,
+                    unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) AS g(ordinal, id, raw, refs, problem, note)
 ), taken AS (
     INSERT INTO import_rows AS kept (collection, row_key, run, ordinal, content, refs)
     SELECT DISTINCT ON (id) $1, id, $2::integer, ordinal, raw::json, refs::text[] FROM given WHERE problem IS NULL ORDER BY id, ordinal
