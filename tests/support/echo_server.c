@@ -15,6 +15,7 @@
 
 static char file_path[] = "/tmp/echo_server.XXXXXX";
 char echo_big_body[300000];
+atomic_bool echo_waits;
 
 void echo_handle(void *state, const struct http_request *request, struct http_response *response)
 {
@@ -36,8 +37,10 @@ void echo_handle(void *state, const struct http_request *request, struct http_re
     response->body_length = response->body ? strlen(response->body) : 0;
     if (strcmp(request->path, "/nothing") == 0) {
         response->status = 204;
-    } else if (strcmp(request->path, "/slow") == 0) {
-        usleep(300000);
+    } else if (strcmp(request->path, "/wait") == 0) {
+        while (atomic_load(&echo_waits)) {
+            usleep(1000);
+        }
     } else if (strcmp(request->path, "/file") == 0) {
         response->file = file_path;
     } else if (strcmp(request->path, "/no-file") == 0) {

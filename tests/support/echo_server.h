@@ -30,8 +30,9 @@ struct http_server *echo_start(const struct http_server_config *config, atomic_i
 
 // Says what it was asked, as "METHOD path ?query headers=N tag=X-TAG body=LENGTH:BODY", and counts its calls in the
 // state. What the server refuses it answers with the problem's slug. A few paths do something special: /nothing,
-// /slow, /file, /no-file, /big, /split, /hold, /bye, /die.
+// /wait, /file, /no-file, /big, /split, /hold, /bye, /die.
 void echo_handle(void *state, const struct http_request *request, struct http_response *response);
+extern atomic_bool echo_waits; // while it is true, /wait is not answered
 extern char echo_big_body[300000]; // what /big and /file answer
 
 struct echo_answer {

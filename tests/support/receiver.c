@@ -34,7 +34,7 @@ static void sleep_for(int milliseconds)
 static void take(void *state, const struct http_request *request, struct http_response *response)
 {
     struct receiver *receiver = state;
-    struct received received = {.path = strdup(request->path), .body = calloc(1, request->body_length + 1), .at_ms = clock_monotonic_ms()};
+    struct received received = {.path = strdup(request->path), .body = calloc(1, request->body_length + 1)};
     if (received.body) memcpy(received.body, request->body, request->body_length);
     pthread_mutex_lock(&receiver->lock);
     const int status = receiver->status, delay_ms = receiver->delay_ms;

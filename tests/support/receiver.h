@@ -9,11 +9,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct received {
     char *path, *body; // the body with a NUL after it
-    int64_t at_ms;     // monotonic
 };
 
 struct receiver;

