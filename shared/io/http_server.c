@@ -10,9 +10,6 @@
 #include "clock.h"
 #include "log.h"
 
-// Room for civetweb's own frames, a handler and OpenSSL; 8 MiB each would be wasted on 1,024 threads.
-#define THREAD_STACK_BYTES (1 << 20)
-
 static bool server_open(struct http_server *server, struct error *err);
 static struct mg_context *context_start(struct http_server *server);
 static int port_of(struct mg_context *context);
@@ -101,18 +98,7 @@ static struct mg_context *context_start(struct http_server *server)
                              "listen_backlog", "4096", "decode_url", "no", "enable_directory_listing", "no",
                              "enable_auth_domain_check", "no", "access_control_allow_methods", "",
                              "access_control_allow_origin", "", "access_control_allow_headers", "", NULL};
-    // civetweb takes the process's default stack size; there is no option for it.
-    pthread_attr_t attributes;
-    size_t stack_bytes = 0;
-    pthread_getattr_default_np(&attributes);
-    pthread_attr_getstacksize(&attributes, &stack_bytes);
-    pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
-    pthread_setattr_default_np(&attributes);
-    struct mg_context *context = mg_start(&callbacks, server, options);
-    pthread_attr_setstacksize(&attributes, stack_bytes);
-    pthread_setattr_default_np(&attributes);
-    pthread_attr_destroy(&attributes);
-    return context;
+    return mg_start(&callbacks, server, options);
 }
 
 static int port_of(struct mg_context *context)

@@ -61,6 +61,8 @@ struct http_server_config {
     int idle_timeout_ms;       // keep-alive
 };
 
+// It runs on a stack of 100 KiB, thread-local variables included: civetweb asks for no more, by a number Debian built it with
+// (USE_STACK_SIZE), which no option changes.
 typedef void (*http_handler)(void *state, const struct http_request *request, struct http_response *response);
 
 struct http_server;
