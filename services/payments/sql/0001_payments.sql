@@ -73,15 +73,17 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_entries
 -- --- What others tell us ---------------------------------------------------------------------------
 
 CREATE TABLE workers (
-    worker_id  text    PRIMARY KEY,
-    profile_id text    NOT NULL,
-    is_active  boolean NOT NULL
+    worker_id       text    PRIMARY KEY,
+    profile_id      text    NOT NULL,
+    is_active       boolean NOT NULL,
+    worker_sequence text    NOT NULL DEFAULT ''
 );
 CREATE INDEX workers_profile ON workers (profile_id);
 COMMENT ON TABLE workers IS 'Who can be unlocked; read model of dc.profiles.workers.';
 COMMENT ON COLUMN workers.worker_id IS 'Housegirl profile.';
 COMMENT ON COLUMN workers.profile_id IS 'Her base profile.';
 COMMENT ON COLUMN workers.is_active IS 'False: her user is deactivated.';
+COMMENT ON COLUMN workers.worker_sequence IS 'ce_sequence of the event applied last: older ones do nothing.';
 
 CREATE TABLE payers (
     user_id       text PRIMARY KEY,

@@ -540,9 +540,10 @@ UPDATE pushes SET act_at = now() WHERE state IN ('pushed', 'unknown') AND checko
 -- what others tell: $1 the key, $2 the data, $3 the sequence (see struct subscription)
 
 -- name: worker_apply
-INSERT INTO workers (worker_id, profile_id, is_active)
-SELECT $1, r.profile_id, r.is_active FROM jsonb_populate_record(NULL::workers, $2::jsonb) AS r
-ON CONFLICT (worker_id) DO UPDATE SET profile_id = excluded.profile_id, is_active = excluded.is_active;
+INSERT INTO workers AS w (worker_id, profile_id, is_active, worker_sequence)
+SELECT $1, r.profile_id, r.is_active, $3 FROM jsonb_populate_record(NULL::workers, $2::jsonb) AS r
+ON CONFLICT (worker_id) DO UPDATE SET profile_id = excluded.profile_id, is_active = excluded.is_active, worker_sequence = excluded.worker_sequence
+ WHERE w.worker_sequence < excluded.worker_sequence;
 
 -- name: worker_forget
 DELETE FROM workers WHERE worker_id = $1;
