@@ -94,11 +94,12 @@ static bool read_first_line(struct reading *reading)
 {
     const char *end = reading->at;
     while (end < reading->end && (unsigned char)*end >= 0x20 && *end != 0x7F) end++;
-    const bool is_ended = reading->end - end >= 2 && strchr("\r\n", end[0]) && strchr(BLANKS, end[1]) && end[0] && end[1];
-    const bool is_alone = is_blank(reading, end + 2) && is_blank(reading, end + 3);
     char *line = arena_memdup(reading->arena, reading->at, (size_t)(end - reading->at));
-    reading->at = is_alone && reading->end - end >= 4 ? end + 4 : is_alone || reading->end - end < 2 ? reading->end : end + 2;
-    reading->is_alone = is_alone;
+    const ptrdiff_t left = reading->end - end;
+    reading->is_alone = is_blank(reading, end + 2) && is_blank(reading, end + 3);
+    const ptrdiff_t blanked = reading->is_alone ? 4 : 2;
+    reading->at = end + (blanked < left ? blanked : left);
+    const bool is_ended = left >= 2 && strchr("\r\n", end[0]) && strchr(BLANKS, end[1]) && end[0] && end[1];
     return is_ended && read_start(reading, line);
 }
 
