@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "clock.h"
 #include "db_pool.h"
+#include "eventually.h"
 #include "people.h"
 
 STATEMENT(sleep_ms, 1, "SELECT pg_sleep($1::float / 1000)");
@@ -68,6 +68,29 @@ static void wait_for_a_connection_is_bounded(void **state)
     assert_fine(db_exec(&late, &people_count, DB_NOTHING, NULL, &people.err));
     db_end(&late);
     for (int i = 1; i < PEOPLE_CONNECTIONS; i++) db_end(&holders[i]);
+}
+
+static void *take_one(void *ret_connection)
+{
+    struct error err = {0};
+    return db_pool_take(people.pool, clock_monotonic_ms() + EVENTUALLY_MS, ret_connection, &err) ? ret_connection : NULL;
+}
+
+static void a_newcomer_gets_nothing_that_was_handed_on(void **state)
+{
+    (void)state;
+    struct db_connection *held[PEOPLE_CONNECTIONS], *hers = NULL;
+    struct db_pool_stats stats;
+    pthread_t thread;
+    for (int i = 0; i < PEOPLE_CONNECTIONS; i++) assert_fine(db_pool_take(people.pool, 0, &held[i], &people.err));
+    assert_int_equal(pthread_create(&thread, NULL, take_one, &hers), 0);
+    eventually((db_pool_stats(people.pool, &stats), stats.waiting == 1));
+    db_pool_give(people.pool, held[0]);
+    assert_false(db_pool_take(people.pool, 0, &(struct db_connection *){NULL}, &people.err)); // she may not even have woken
+    pthread_join(thread, NULL);
+    assert_ptr_equal(hers, held[0]);
+    db_pool_give(people.pool, hers);
+    for (int i = 1; i < PEOPLE_CONNECTIONS; i++) db_pool_give(people.pool, held[i]);
 }
 
 static const char *const end_all = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
@@ -220,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(pool_opens_only_when_all_is_well),
         TEST(wait_for_a_connection_is_bounded),
+        TEST(a_newcomer_gets_nothing_that_was_handed_on),
         TEST(lost_idle_connections_go_unnoticed),
         TEST(loss_at_the_first_statement_is_mended),
         TEST(loss_inside_a_transaction_is_told),

@@ -99,6 +99,20 @@ static void no_more_wait_than_may(void **state)
     assert_true(in);
 }
 
+static void a_newcomer_gets_nothing_that_was_handed_on(void **state)
+{
+    (void)state;
+    atomic_bool in = false;
+    pthread_t thread;
+    semaphore = semaphore_new(0, 1000);
+    assert_int_equal(pthread_create(&thread, NULL, acquire, &in), 0);
+    usleep(50000); // it waits
+    semaphore_release(semaphore);
+    assert_false(semaphore_acquire(semaphore, 0)); // it may not even have woken
+    pthread_join(thread, NULL);
+    assert_true(in);
+}
+
 struct place {
     pthread_t thread;
     int timeout_ms, turn;
@@ -175,6 +189,7 @@ int main(void)
         TEST(release_lets_one_in_who_waits),
         TEST(who_cannot_be_in_time_is_refused),
         TEST(no_more_wait_than_may),
+        TEST(a_newcomer_gets_nothing_that_was_handed_on),
         TEST(first_to_wait_is_first_served),
         TEST(never_more_are_inside_than_permits),
     };
