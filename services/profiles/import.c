@@ -147,7 +147,11 @@ static const struct judge_kind photos = {
         (void)app;                                                                                                        \
         return judge_batch(db, rows, results, &kind_, err);                                                               \
     }
-IMPORT(profiles)
+static bool import_profiles(struct app *app, struct db *db, const json_t *rows, json_t *results, struct error *err)
+{
+    (void)app;
+    return db_post(db, &SQL_erasures_wait, DB_NOTHING, err) && judge_batch(db, rows, results, &profiles, err);
+}
 IMPORT(employers)
 IMPORT(workers)
 IMPORT(agency_profiles)

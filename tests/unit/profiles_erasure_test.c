@@ -68,6 +68,12 @@ static bool writes_her_profile(struct request *rq, struct error *err)
     return profile_ensure(rq, &profile_id, err) || err->problem == &problem_conflict; // there is none of hers any more
 }
 
+static bool is_imported(struct request *rq, struct error *err)
+{
+    CLEANUP(json_release) json_t *rows = json_loads("[{\"id\":\"p1\",\"user_id\":\"u1\",\"user_type\":\"employer\"}]", 0, NULL), *results = json_array();
+    return profiles_importers[0].take(&app, &rq->db, rows, results, err);
+}
+
 // --- Two at once ---------------------------------------------------------------------------------
 
 struct deed {
@@ -131,9 +137,14 @@ static void nothing_of_her_stays(void **state)
 
 int main(void)
 {
-    static const struct order orders[] = {{is_granted_a_contact, is_erased}, {is_erased, is_granted_a_contact}, {writes_her_profile, is_erased}, {is_erased, writes_her_profile}};
+    static const struct order orders[] = {
+        {is_granted_a_contact, is_erased}, {is_erased, is_granted_a_contact}, {writes_her_profile, is_erased},
+        {is_erased, writes_her_profile},   {is_imported, is_erased},          {is_erased, is_imported},
+    };
 #define TEST(row, name) {"nothing_of_her_stays: " name, nothing_of_her_stays, NULL, NULL, (void *)(uintptr_t)&orders[row]}
-    const struct CMUnitTest tests[] = {TEST(0, "erased as a grant is applied"), TEST(1, "granted while she is erased"), TEST(2, "erased as she writes"),
-                                       TEST(3, "writes while she is erased")};
+    const struct CMUnitTest tests[] = {
+        TEST(0, "erased as a grant is applied"), TEST(1, "granted while she is erased"), TEST(2, "erased as she writes"),
+        TEST(3, "writes while she is erased"),   TEST(4, "erased as she is imported"),   TEST(5, "imported while she is erased"),
+    };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
