@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A statement for which there is no memory fails at once: nobody waits for an answer that libpq has lost. It is done once for each
 // allocation it makes, ours or libpq's, with that one refused.
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,27 +10,7 @@
 #include <cmocka.h>
 
 #include "people.h"
-
-static _Thread_local int64_t allocations, refused_at; // refused_at 0: none is refused
-
-static bool is_refused(void)
-{
-    if (++allocations != refused_at) return false;
-    errno = ENOMEM;
-    return true;
-}
-
-#define ALLOCATION(name, parameters, arguments)                                                          \
-    extern void *__interceptor_##name parameters __attribute__((weak));                                  \
-    extern void *__libc_##name parameters __attribute__((weak));                                         \
-    void *name parameters                                                                                \
-    {                                                                                                    \
-        if (is_refused()) return NULL;                                                                   \
-        return __interceptor_##name ? __interceptor_##name arguments : __libc_##name arguments;          \
-    }
-ALLOCATION(malloc, (size_t size), (size))
-ALLOCATION(calloc, (size_t count, size_t size), (count, size))
-ALLOCATION(realloc, (void *memory, size_t size), (memory, size))
+#include "refusals.h"
 
 static const struct sql *const statements[] = {NULL};
 
@@ -54,16 +33,16 @@ static int open_patient(void **state)
 
 static void each_refusal_is_told(enum db_mode mode)
 {
-    int64_t call = 1, made = 1;
-    for (; made >= call; call++) {
+    int64_t call = 0;
+    for (bool was_refused = true; was_refused;) {
         struct db db = people_session(mode);
         int64_t count = -1;
         people_forget_error();
         allocations = 0;
-        refused_at = call;
+        refused_at = ++call;
         const bool found = db_row(&db, &people_count, DB_NOTHING, DB_OUT(DB_GET_INT(&count)), &people.err) == DB_FOUND;
         refused_at = 0;
-        made = allocations;
+        was_refused = allocations >= call;
         db_end(&db);
         if (found) assert_int_equal(count, 0);
         else assert_problem(&problem_unavailable);

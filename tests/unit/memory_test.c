@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // When there is no memory, that is what is said: nobody's token is called bad, nobody's password wrong and no event malformed.
 // Each case is done once for each allocation it makes, ours or a library's, with that one refused.
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,29 +13,7 @@
 #include "crypto.h"
 #include "jose.h"
 #include "json.h"
-
-// --- Allocations of this program, which come here before the sanitizer's or the C library's ------
-
-static _Thread_local int64_t allocations, refused_at; // refused_at 0: none is refused
-
-static bool is_refused(void)
-{
-    if (++allocations != refused_at) return false;
-    errno = ENOMEM;
-    return true;
-}
-
-#define ALLOCATION(name, parameters, arguments)                                                          \
-    extern void *__interceptor_##name parameters __attribute__((weak));                                  \
-    extern void *__libc_##name parameters __attribute__((weak));                                         \
-    void *name parameters                                                                                \
-    {                                                                                                    \
-        if (is_refused()) return NULL;                                                                   \
-        return __interceptor_##name ? __interceptor_##name arguments : __libc_##name arguments;          \
-    }
-ALLOCATION(malloc, (size_t size), (size))
-ALLOCATION(calloc, (size_t count, size_t size), (count, size))
-ALLOCATION(realloc, (void *memory, size_t size), (memory, size))
+#include "refusals.h"
 
 // --- Cases ---------------------------------------------------------------------------------------
 
