@@ -47,10 +47,30 @@ static int is_whole(const struct dirent *entry)
     return dot && strcmp(dot, ".json") == 0;
 }
 
+static void text_release(char **text)
+{
+    free(*text);
+}
+
+// NULL with err set where it can't be read for now; where it holds no JSON, err is malformed.
+static json_t *read_json(const char *path, struct error *err)
+{
+    CLEANUP(text_release) char *text = malloc(FILE_BYTES);
+    FILE *file = text ? fopen(path, "re") : NULL;
+    const size_t length = file ? fread(text, 1, FILE_BYTES, file) : 0;
+    const bool ok = file && !ferror(file);
+    if (file) fclose(file);
+    if (ok) return json_parse(text, length, err);
+    error_set(err, &problem_unavailable, NULL);
+    error_cause(err, "%s cannot be read: %m", path);
+    return NULL;
+}
+
 static bool take_file(const char *path, spool_taker take, void *argument, struct error *err)
 {
-    json_error_t where;
-    CLEANUP(json_release) json_t *content = json_load_file(path, 0, &where);
+    struct error unread = {0};
+    CLEANUP(json_release) json_t *content = read_json(path, &unread);
+    if (unread.problem == &problem_unavailable) return *err = unread, false; // it stays, and is read again
     const struct spooled callback = {json_member_text(content, "push_id"), json_member_text(content, "source"), json_member_text(content, "body")};
     if (!callback.push_id || !callback.source_address || !callback.body) {
         log_error("spooled_callback_broken", LOG_TEXT("file", path)); // left where it is, for somebody to look at

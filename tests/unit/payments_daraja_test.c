@@ -6,13 +6,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "callback.h"
 #include "daraja.h"
@@ -142,64 +137,6 @@ static void anything_else_is_no_callback(void **state)
     for (size_t i = 0; i < COUNT_OF(bodies); i++) assert_false(reads(bodies[i], &result));
 }
 
-// --- The disk ------------------------------------------------------------------------------------
-
-static int taken;
-static bool refuse_all;
-
-static bool take(void *argument, const struct spooled *callback, struct error *err)
-{
-    assert_ptr_equal(argument, &taken);
-    if (refuse_all) return error_set(err, &problem_unavailable, NULL);
-    assert_string_equal(callback->push_id, "push-1");
-    assert_string_equal(callback->body, "{\"a\":\"\\\"\"}");
-    taken++;
-    return true;
-}
-
-static void a_spooled_callback_goes_only_once_it_is_taken(void **state)
-{
-    (void)state;
-    char folder[] = "/tmp/dc-spool-XXXXXX";
-    struct error err = {0};
-    int count = 0;
-    assert_non_null(mkdtemp(folder));
-    const struct spooled callback = {"push-1", "127.0.0.1", "{\"a\":\"\\\"\"}"};
-    for (int i = 0; i < 3; i++) assert_true(spool_write(folder, &callback, arena, &err));
-    refuse_all = true;
-    assert_false(spool_read(folder, take, &taken, &count, &err));
-    refuse_all = false;
-    assert_true(spool_read(folder, take, &taken, &count, &err));
-    assert_int_equal(taken, 3);
-    assert_int_equal(count, 3);
-    assert_true(spool_read(folder, take, &taken, &count, &err));
-    assert_int_equal(count, 0);
-    assert_int_equal(rmdir(folder), 0); // nothing is left, not even parts
-    assert_false(spool_write(folder, &callback, arena, &err));
-}
-
-static bool renames_fail;
-
-int rename(const char *from, const char *to)
-{
-    if (!renames_fail) return renameat(AT_FDCWD, from, AT_FDCWD, to);
-    errno = EIO;
-    return -1;
-}
-
-static void a_callback_that_cannot_be_spooled_leaves_nothing(void **state)
-{
-    (void)state;
-    char folder[] = "/tmp/dc-spool-XXXXXX";
-    struct error err = {0};
-    assert_non_null(mkdtemp(folder));
-    renames_fail = true;
-    assert_false(spool_write(folder, &(const struct spooled){"push-1", "127.0.0.1", "{}"}, arena, &err));
-    renames_fail = false;
-    assert_ptr_equal(err.problem, &problem_unavailable);
-    assert_int_equal(rmdir(folder), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,8 +148,6 @@ int main(void)
         cmocka_unit_test(a_paid_callback_is_read_in_any_order),
         cmocka_unit_test(a_failed_callback_has_no_metadata),
         cmocka_unit_test(anything_else_is_no_callback),
-        cmocka_unit_test(a_spooled_callback_goes_only_once_it_is_taken),
-        cmocka_unit_test(a_callback_that_cannot_be_spooled_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
