@@ -48,7 +48,7 @@ struct forgotten_input {
 };
 FIELDS(forgotten_input, FIELD(forgotten_input, user_id, .required = true, .format = FORMAT_ID, .doc = "Who was forgotten."))
 
-static void key_changed(struct app *app, const struct event *event);
+static bool key_changed(struct app *app, const struct event *event, struct error *err);
 
 const struct subscription auth_subscriptions[] = {
     {&topic_profiles, EVENT_TYPE("profile.created"), &profile_input_fields, .statement = &SQL_profile_seen, .doc = "The user has a profile."},
@@ -63,8 +63,10 @@ const struct broadcast_subscription auth_broadcasts[] = {
     {0},
 };
 
-static void key_changed(struct app *app, const struct event *event)
+static bool key_changed(struct app *app, const struct event *event, struct error *err)
 {
     (void)event;
+    (void)err;
     if (auth_of(app)) keys_stale(auth_of(app)->keys);
+    return true;
 }

@@ -10,7 +10,7 @@ static bool gateway_fill(struct gateway *gateway, struct app *app, struct error 
 static bool cache_and_limits(struct app *app, struct gateway *gateway, struct error *err);
 static void gateway_free(struct gateway *gateway);
 static void count_things(struct gateway *gateway, struct metrics *metrics);
-static void lists_changed(struct app *app, const struct event *event);
+static bool lists_changed(struct app *app, const struct event *event, struct error *err);
 
 #define UPSTREAM(symbol, name, fallback)                                                           \
     SETTING(gateway_settings, upstream[UPSTREAM_##symbol], "DC_UPSTREAM_" #symbol, fallback,        \
@@ -140,9 +140,11 @@ static void count_things(struct gateway *gateway, struct metrics *metrics)
     }
 }
 
-static void lists_changed(struct app *app, const struct event *event)
+static bool lists_changed(struct app *app, const struct event *event, struct error *err)
 {
     (void)event;
+    (void)err;
     struct gateway *gateway = app->state;
     if (gateway) cache_drop(gateway->cache);
+    return true;
 }

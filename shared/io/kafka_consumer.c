@@ -266,7 +266,8 @@ static void finish_batch(struct kafka_consumer *consumer)
 
 bool kafka_consumer_caught_up(struct kafka_consumer *consumer)
 {
-    return consumer->partitions_assigned > 0 && consumer->at_end->cnt >= consumer->partitions_assigned;
+    const bool waits = lanes_next_due_ms(&consumer->lanes) != INT64_MAX; // something comes again
+    return consumer->partitions_assigned > 0 && consumer->at_end->cnt >= consumer->partitions_assigned && !waits;
 }
 
 // Adds all partitions of a topic; false while the topic or the broker is not there.

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inbox.h"
+#include "inbox_private.h"
 #include "log.h"
 
 #define POLL_MS 200
 #define BATCH 500
+#define RETRY_MS 100
+#define ARENA_BYTES ((size_t)64 << 20)
 
 struct reader {
     struct app *app;
@@ -18,6 +20,8 @@ struct reader {
     const char *topics[32];
     size_t topic_count;
     struct kafka_consumer *consumer;
+    struct arena *arena;
+    struct kafka_message *messages;
     pthread_t thread;
     _Atomic bool stopping, caught_up;
 };
@@ -35,17 +39,26 @@ static void collect(struct reader *reader)
     }
 }
 
-static void deliver(struct reader *reader, const struct kafka_message *message, struct arena *arena)
+static bool deliver(struct reader *reader, const struct kafka_message *message, struct error *err)
 {
-    struct error err = {.arena = arena};
     struct event event;
     CLEANUP(json_release) json_t *data = NULL;
-    if (!event_decode(message, arena, &event, &data, &err)) {
-        log_failure(LOG_LEVEL_WARNING, "broadcast_ignored", &err);
-        return;
+    if (!event_decode(message, reader->arena, &event, &data, err)) return false;
+    for (const struct broadcast_subscription *row = reader->app->service->broadcasts; row && row->topic; row++) {
+        if (row->from_end != reader->from_end || strcmp(row->topic->name, message->topic) != 0) continue;
+        if (!row->handler(reader->app, &event, err)) return false;
     }
-    for (const struct broadcast_subscription *row = reader->app->service->broadcasts; row && row->topic; row++)
-        if (row->from_end == reader->from_end && strcmp(row->topic->name, message->topic) == 0) row->handler(reader->app, &event);
+    return true;
+}
+
+// A key or a revocation is told once: for want of memory none is passed over.
+static void take(struct reader *reader, const struct kafka_message *message)
+{
+    struct error err = {.arena = reader->arena};
+    if (deliver(reader, message, &err)) return;
+    const bool passes = failure_passes(&err) || arena_failed(reader->arena);
+    log_failure(LOG_LEVEL_WARNING, passes ? "broadcast_delayed" : "broadcast_ignored", &err);
+    if (passes) kafka_consumer_retry_from(reader->consumer, message, RETRY_MS);
 }
 
 // Keys and revocations are among what must be known whole; whoever is told that we are ready finds them.
@@ -60,16 +73,12 @@ static void *reader_main(void *argument)
 {
     struct reader *reader = argument;
     pthread_setname_np(pthread_self(), "broadcast");
-    struct arena *arena = arena_new((size_t)64 << 20);
-    struct kafka_message *messages = calloc(BATCH, sizeof *messages);
-    while (arena && messages && !atomic_load(&reader->stopping)) {
-        int count = kafka_consumer_poll(reader->consumer, arena, messages, BATCH, POLL_MS);
-        for (int i = 0; i < count; i++) deliver(reader, &messages[i], arena);
+    while (!atomic_load(&reader->stopping)) {
+        int count = kafka_consumer_poll(reader->consumer, reader->arena, reader->messages, BATCH, POLL_MS);
+        for (int i = 0; i < count; i++) take(reader, &reader->messages[i]);
         note_caught_up(reader);
-        arena_reset(arena);
+        arena_reset(reader->arena);
     }
-    free(messages);
-    arena_free(arena);
     return NULL;
 }
 
@@ -84,6 +93,9 @@ static bool reader_start(struct reader *reader, struct app *app, bool from_end, 
     }
     const struct kafka_consumer_config config = {.brokers = app->config.kafka_brokers, .client_id = app->service->name, .topics = reader->topics,
                                                  .from_end = from_end};
+    reader->arena = arena_new(ARENA_BYTES);
+    reader->messages = calloc(BATCH, sizeof *reader->messages);
+    if (!reader->arena || !reader->messages) return error_set(err, &problem_unavailable, NULL);
     reader->consumer = kafka_consumer_new(&config, err);
     if (!reader->consumer) return false;
     reader->running = pthread_create(&reader->thread, NULL, reader_main, reader) == 0;
@@ -95,6 +107,8 @@ static void reader_stop(struct reader *reader)
     atomic_store(&reader->stopping, true);
     if (reader->running) pthread_join(reader->thread, NULL);
     kafka_consumer_free(reader->consumer);
+    free(reader->messages);
+    arena_free(reader->arena);
 }
 
 struct broadcast *broadcast_start(struct app *app, struct error *err)

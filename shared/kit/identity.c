@@ -78,7 +78,7 @@ bool identity_add_key(struct identity *identity, const char *jwk, struct error *
     jose_key_free(replaced);
     if (at >= 0) return true;
     jose_key_free(key);
-    return error_set(err, &problem_unavailable, "There are already %d signing keys.", KEYS_MAX);
+    return error_set(err, &problem_conflict, "There are already %d signing keys.", KEYS_MAX);
 }
 
 void identity_remove_key(struct identity *identity, const char *kid)
@@ -102,13 +102,11 @@ bool identity_has_key(struct identity *identity)
     return has;
 }
 
-void identity_revoke(struct identity *identity, const char *user_id, const char *session_id,
-                     int64_t valid_after_ms)
+bool identity_revoke(struct identity *identity, const char *user_id, const char *session_id, int64_t valid_after_ms)
 {
     const int64_t now_ms = clock_now_ms(identity->config.clock);
-    if (session_id)
-        revocations_add(identity->revocations, REVOKED_SESSION, session_id, valid_after_ms, now_ms);
-    else if (user_id) revocations_add(identity->revocations, REVOKED_USER, user_id, valid_after_ms, now_ms);
+    const char *id = session_id ? session_id : user_id;
+    return !id || revocations_add(identity->revocations, session_id ? REVOKED_SESSION : REVOKED_USER, id, valid_after_ms, now_ms);
 }
 
 bool identity_verify(struct identity *identity, const char *token, struct arena *arena, struct caller *ret,

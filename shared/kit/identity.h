@@ -28,8 +28,9 @@ void identity_remove_key(struct identity *identity, const char *kid);
 // False: no token can be verified yet.
 bool identity_has_key(struct identity *identity);
 
-// Tokens of the user (session_id NULL) or of one session issued before valid_after_ms stop counting.
-void identity_revoke(struct identity *identity, const char *user_id, const char *session_id, int64_t valid_after_ms);
+// Tokens of the user (session_id NULL) or of one session issued before valid_after_ms stop counting. False: there was no memory to note it;
+// whoever revokes where it is also told to all may leave that to the telling.
+bool identity_revoke(struct identity *identity, const char *user_id, const char *session_id, int64_t valid_after_ms);
 
 // Fills *ret from the token; problem_unauthenticated otherwise, or problem_unavailable while nobody can be told apart: whoever is
 // signed in must not be sent away for it. Strings are copied to the arena.

@@ -33,6 +33,7 @@ enum revoked { REVOKED_USER, REVOKED_SESSION };
 struct revocations;
 struct revocations *revocations_new(void);
 void revocations_free(struct revocations *revocations);
-void revocations_add(struct revocations *revocations, enum revoked kind, const char *id, int64_t valid_after_ms,
+// False: no memory. What no living token can meet, and what is no id, need not be noted.
+bool revocations_add(struct revocations *revocations, enum revoked kind, const char *id, int64_t valid_after_ms,
                      int64_t now_ms);
 int64_t revocations_find(struct revocations *revocations, enum revoked kind, const char *id); // 0: none

@@ -134,10 +134,10 @@ void revocations_free(struct revocations *revocations)
     free(revocations);
 }
 
-void revocations_add(struct revocations *revocations, enum revoked kind, const char *id,
+bool revocations_add(struct revocations *revocations, enum revoked kind, const char *id,
                      int64_t valid_after_ms, int64_t now_ms)
 {
-    if (!id_is_valid(id) || valid_after_ms < now_ms - KEPT_MS) return;
+    if (!id_is_valid(id) || valid_after_ms < now_ms - KEPT_MS) return true;
     pthread_rwlock_wrlock(&revocations->lock);
     if (revocations->count >= revocations->bucket_count) prune(revocations, now_ms);
     struct revocation **slot = slot_of(revocations, kind, id);
@@ -146,8 +146,10 @@ void revocations_add(struct revocations *revocations, enum revoked kind, const c
         snprintf((*slot)->id, sizeof(*slot)->id, "%s", id);
         revocations->count++;
     }
-    if (*slot && (*slot)->valid_after_ms < valid_after_ms) (*slot)->valid_after_ms = valid_after_ms;
+    const bool noted = *slot;
+    if (noted && (*slot)->valid_after_ms < valid_after_ms) (*slot)->valid_after_ms = valid_after_ms;
     pthread_rwlock_unlock(&revocations->lock);
+    return noted;
 }
 
 int64_t revocations_find(struct revocations *revocations, enum revoked kind, const char *id)

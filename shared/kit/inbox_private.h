@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the parts of the inbox share: applying (inbox_apply.c), parking and redriving (inbox_park.c),
-// the consumer thread (inbox.c). Private to inbox*.c and replay.c.
+// the consumer thread (inbox.c). Private to inbox*.c, broadcast.c and replay.c.
 #pragma once
 
 #include "inbox.h"

@@ -50,12 +50,12 @@ struct worker {
 // Wakes one resting thread. From handlers, set rs->wake instead: the thread must find what is committed. Accepts NULL.
 void workers_wake(struct workers *workers, const struct worker *worker);
 
-// An event every replica must see, not one of the group (caches, revocations). No database; must
-// be cheap and cannot fail.
+// An event every replica must see, not one of the group (caches, revocations). No database; must be cheap. Where the handler fails of
+// what passes (no memory), the event comes again, and those behind it once more: it must bear that.
 struct broadcast_subscription {
     const struct topic *topic;
     bool from_end;               // only what is new; otherwise the whole topic first, before ready
-    void (*handler)(struct app *app, const struct event *event);
+    bool (*handler)(struct app *app, const struct event *event, struct error *err);
 };
 
 struct verb {

@@ -27,12 +27,16 @@ static struct topic whole_topic, news_topic;
 static struct error err;
 static struct broadcast *broadcast, *other;
 
-static void note(struct told *told, const struct event *event)
+static int refusals; // so many events are not taken, for want of memory
+
+static bool note(struct told *told, const struct event *event, struct error *why)
 {
+    if (refusals > 0) return refusals--, error_set(why, &problem_unavailable, NULL);
     pthread_mutex_lock(&told->lock);
     const char *text = event->data ? json_member_text(event->data, "note") : "gone";
     snprintf(told->text + strlen(told->text), sizeof told->text - strlen(told->text), "%s=%s ", event->key, text);
     pthread_mutex_unlock(&told->lock);
+    return true;
 }
 
 static bool has(struct told *told, const char *text)
@@ -43,22 +47,22 @@ static bool has(struct told *told, const char *text)
     return same;
 }
 
-static void take_whole(struct app *app, const struct event *event)
+static bool take_whole(struct app *app, const struct event *event, struct error *why)
 {
     (void)app;
-    note(&whole, event);
+    return note(&whole, event, why);
 }
 
-static void take_whole_too(struct app *app, const struct event *event)
+static bool take_whole_too(struct app *app, const struct event *event, struct error *why)
 {
     (void)app;
-    note(&second_whole, event);
+    return note(&second_whole, event, why);
 }
 
-static void take_news(struct app *app, const struct event *event)
+static bool take_news(struct app *app, const struct event *event, struct error *why)
 {
     (void)app;
-    note(&news, event);
+    return note(&news, event, why);
 }
 
 static const struct broadcast_subscription everything[] = {
@@ -169,6 +173,20 @@ static void record_that_is_no_event_is_passed_over(void **state)
     assert_true(has(&whole, "c=1 "));
 }
 
+// Nothing that is told once is lost for want of memory, nor is anybody told that all is known before it is.
+static void what_could_not_be_taken_comes_again(void **state)
+{
+    (void)state;
+    send_note(&whole_topic, "a", "{\"note\":\"1\"}");
+    send_note(&whole_topic, "b", "{\"note\":\"2\"}");
+    refusals = 2;
+    start(only_whole);
+    eventually(broadcast_caught_up(broadcast));
+    assert_non_null(strstr(whole.text, "a=1 b=2 ")); // not only eventually
+    send_note(&whole_topic, "c", "{\"note\":\"3\"}");
+    eventually(strstr(whole.text, "b=2 c=3 "));
+}
+
 static void topic_that_is_missing_is_waited_for(void **state)
 {
     (void)state;
@@ -225,6 +243,7 @@ int main(void)
         TEST(all_handlers_of_a_topic_are_called),
         TEST(every_replica_is_told),
         TEST(record_that_is_no_event_is_passed_over),
+        TEST(what_could_not_be_taken_comes_again),
         TEST(topic_that_is_missing_is_waited_for),
         TEST(tokens_are_judged_once_the_whole_is_read),
         TEST(nothing_to_read_is_caught_up_at_once),

@@ -93,10 +93,12 @@ static void database_away_is_told_and_no_death(void **state)
     eventually(is_ready());
 }
 
-static void take_nothing(struct app *of, const struct event *event)
+static bool take_nothing(struct app *of, const struct event *event, struct error *why)
 {
     (void)of;
     (void)event;
+    (void)why;
+    return true;
 }
 
 static void not_ready_before_broadcasts_are_read(void **state)

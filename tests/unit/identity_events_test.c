@@ -52,7 +52,8 @@ static void hear(const struct topic *topic, const char *event_key, const char *d
     for (const struct broadcast_subscription *row = identity_broadcasts; row->topic; row++) {
         if (row->topic != topic) continue;
         assert_false(row->from_end); // known whole before the process is ready
-        row->handler(&app, &event);
+        struct error why = {.arena = arena};
+        assert_true(row->handler(&app, &event, &why));
         heard++;
     }
     assert_int_equal(heard, 1);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "crypto.h"
+#include "identity_private.h"
 #include "jose.h"
 #include "json.h"
 #include "refusals.h"
@@ -191,6 +192,27 @@ static void a_secret_is_sealed_or_not(void **state)
     assert_true(do_with_refusals(seal_and_open) > 10);
 }
 
+static struct revocations *revocations;
+
+static bool revoke(struct arena *arena, struct error *err)
+{
+    (void)arena;
+    static int users;
+    char id[16];
+    snprintf(id, sizeof id, "user%d", users++);
+    if (!revocations_add(revocations, REVOKED_USER, id, 2000, 1000)) return error_set(err, &problem_unavailable, NULL);
+    assert_int_equal(revocations_find(revocations, REVOKED_USER, id), 2000);
+    return true;
+}
+
+static void a_revocation_is_known_or_not(void **state)
+{
+    (void)state;
+    revocations = revocations_new();
+    for (int i = 0; i < 1100; i++) assert_true(do_with_refusals(revoke) >= 1); // beyond the buckets it begins with
+    revocations_free(revocations);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_token_holds_or_nobody_knows),
         cmocka_unit_test(a_key_is_taken_or_not),
         cmocka_unit_test(a_secret_is_sealed_or_not),
+        cmocka_unit_test(a_revocation_is_known_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
