@@ -2,6 +2,7 @@
 // Sends the next push. It is marked before it is sent, so a process that dies on the way leaves an unknown one, never a second.
 #include "push.h"
 
+#include "attempt.h"
 #include "daraja.h"
 #include "log.h"
 
@@ -12,6 +13,8 @@ struct taken_push {
     const char *id, *phone_number, *subject_kind, *subject_id;
     int64_t amount, age_s;
 };
+
+static _Thread_local struct attempt attempt = {.give_back = &SQL_push_give_back};
 
 static bool take(struct app *app, struct arena *arena, struct taken_push *ret, bool *ret_found, struct error *err);
 static struct settlement settlement_of(const struct app *app, const struct taken_push *push, const struct daraja_answer *answer);
@@ -27,7 +30,10 @@ bool push_next(struct app *app, struct arena *arena, bool *ret_worked, struct er
     const struct settlement settlement = settlement_of(app, &taken, &answer);
     if (answer.outcome != DARAJA_DONE)
         log_warning("push_not_taken", LOG_TEXT("push", taken.id), LOG_TEXT("code", answer.code), LOG_TEXT("detail", answer.detail));
-    if (!push_settle_now(app, arena, &settlement, &settled, err)) return false;
+    if (!push_settle_now(app, arena, &settlement, &settled, err)) {
+        attempt.is_lost = answer.outcome == DARAJA_NOT_SENT;
+        return false;
+    }
     if (settled == SETTLED_APPLIED || !answer.checkout_request_id) return true;
     // the callback was faster: it is settled, and still gets its ids
     struct db db;
@@ -41,13 +47,15 @@ static bool take(struct app *app, struct arena *arena, struct taken_push *ret, b
 {
     const int64_t lease_s = payments_settings_of(app)->daraja_timeout_ms / 1000 * 3 + LEASE_EXTRA_S;
     struct db db;
+    if (!attempt_begin(&attempt, app, arena, err)) return false;
     db_begin(&db, app->pool, DB_READ, arena); // one statement
-    enum db_found found = db_row(&db, &SQL_push_take, DB_IN(DB_INT(lease_s)),
+    enum db_found found = db_row(&db, &SQL_push_take, DB_IN(DB_INT(lease_s), DB_TEXT(attempt.id)),
                                  DB_OUT(DB_GET_TEXT(&ret->id), DB_GET_TEXT(&ret->phone_number), DB_GET_INT(&ret->amount), DB_GET_TEXT(&ret->subject_kind),
                                         DB_GET_TEXT(&ret->subject_id), DB_GET_INT(&ret->age_s)), err);
     db_end(&db);
     *ret_found = found == DB_FOUND;
     if (found == DB_FAILED && err->problem == &problem_conflict) error_clear(err); // another worker was faster with this phone
+    attempt.is_lost = err->problem != NULL;
     return err->problem == NULL;
 }
 

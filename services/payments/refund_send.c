@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sends the next refund. What may have reached M-Pesa is not sent again: it waits for its result, and is a finding when none comes.
+#include "attempt.h"
 #include "daraja.h"
 #include "log.h"
 #include "push.h"
@@ -15,6 +16,8 @@ struct sent {
     const struct daraja_answer *answer;
 };
 
+static _Thread_local struct attempt attempt = {.give_back = &SQL_refund_give_back};
+
 static bool take(struct app *app, struct arena *arena, struct taken_refund *ret, bool *ret_found, struct error *err);
 static bool record(struct db *db, void *argument, struct error *err);
 
@@ -28,20 +31,25 @@ bool refund_next(struct app *app, struct arena *arena, bool *ret_worked, struct 
     else daraja_pay(app, &taken.refund, arena, &answer);
     if (answer.outcome != DARAJA_DONE)
         log_warning("refund_not_taken", LOG_TEXT("refund", taken.refund.refund_id), LOG_TEXT("code", answer.code), LOG_TEXT("detail", answer.detail));
-    return db_transaction(app->pool, DB_WRITE, arena, record, &(struct sent){&taken, &answer}, err);
+    const bool ok = db_transaction(app->pool, DB_WRITE, arena, record, &(struct sent){&taken, &answer}, err);
+    attempt.is_lost = !ok && answer.outcome == DARAJA_NOT_SENT;
+    return ok;
 }
 
 static bool take(struct app *app, struct arena *arena, struct taken_refund *ret, bool *ret_found, struct error *err)
 {
+    const int64_t lease_s = payments_settings_of(app)->daraja_timeout_ms / 1000 * 3 + 20;
     struct db db;
-    db_begin(&db, app->pool, DB_READ, arena);
-    enum db_found found = db_row(&db, &SQL_refund_take, DB_IN(DB_INT(payments_settings_of(app)->daraja_timeout_ms / 1000 * 3 + 20)),
+    if (!attempt_begin(&attempt, app, arena, err)) return false;
+    db_begin(&db, app->pool, DB_READ, arena); // one statement
+    enum db_found found = db_row(&db, &SQL_refund_take, DB_IN(DB_INT(lease_s), DB_TEXT(attempt.id)),
                                  DB_OUT(DB_GET_TEXT(&ret->refund.refund_id), DB_GET_TEXT(&ret->method), DB_GET_INT(&ret->refund.amount),
                                         DB_GET_TEXT(&ret->refund.receipt), DB_GET_TEXT(&ret->refund.phone_number),
                                         DB_GET_TEXT(&ret->refund.originator_conversation_id)), err);
     db_end(&db);
+    attempt.is_lost = found == DB_FAILED;
     *ret_found = found == DB_FOUND;
-    return found != DB_FAILED;
+    return !attempt.is_lost;
 }
 
 static bool record(struct db *db, void *argument, struct error *err)

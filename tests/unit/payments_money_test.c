@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Money and credits in the database: once, balanced, never below zero, and never a contact without a credit.
+#include "attempt.h"
 #include "payments_database.h"
 
 #include <setjmp.h>
@@ -242,6 +243,34 @@ static void one_prompt_on_a_phone_at_a_time(void **state)
                                  "VALUES ('x', 'purchase', 'x', 'u2', '+254722000111', 100, 'pushing')", "pushes_phone_busy"));
 }
 
+static void take_push(struct attempt *attempt)
+{
+    struct db db = kit_session(&made.kit, DB_READ);
+    assert_true(attempt_begin(attempt, &made.app, made.kit.arena, &made.kit.err));
+    assert_int_equal(db_row(&db, &SQL_push_take, DB_IN(DB_INT(60), DB_TEXT(attempt->id)), (struct db_targets){0}, &made.kit.err), DB_FOUND);
+    db_end(&db);
+}
+
+// What is taken is sent once. What one worker took without being told of it is in the other's way no longer than its pause.
+static void what_was_taken_unknowingly_goes_back(void **state)
+{
+    (void)state;
+    struct attempt told = {.give_back = &SQL_push_give_back}, untold = told;
+    purchase_pushed(&made, "a", "u1", "+254722000111");
+    purchase_pushed(&made, "b", "u2", "+254722000222");
+    cell(&made, "UPDATE pushes SET state = 'created'");
+    take_push(&told);
+    const char *sent = cell(&made, "SELECT id FROM pushes WHERE state = 'pushing'");
+    take_push(&untold);
+    assert_int_equal(number(&made, "SELECT count(*) FROM pushes WHERE state = 'pushing'"), 2);
+    untold.is_lost = true; // the answer of the database did not come
+    assert_true(attempt_begin(&told, &made.app, made.kit.arena, &made.kit.err));
+    assert_true(attempt_begin(&untold, &made.app, made.kit.arena, &made.kit.err));
+    assert_false(untold.is_lost);
+    assert_string_equal(cell(&made, "SELECT string_agg(id, ' ') FROM pushes WHERE state = 'pushing'"), sent);
+    take_push(&untold);
+}
+
 static void books_agree_after_all_of_it(void **state)
 {
     (void)state;
@@ -274,6 +303,7 @@ int main(void)
         cmocka_unit_test_setup(nobody_spends_what_is_not_there, clean),
         cmocka_unit_test_setup(the_ledger_is_append_only, clean),
         cmocka_unit_test_setup(one_prompt_on_a_phone_at_a_time, clean),
+        cmocka_unit_test_setup(what_was_taken_unknowingly_goes_back, clean),
         cmocka_unit_test_setup(books_agree_after_all_of_it, clean),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

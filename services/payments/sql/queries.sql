@@ -227,13 +227,17 @@ SELECT count(*) FROM (SELECT FROM agency_payments WHERE (payer_user_id = $1 OR $
 -- pushes
 
 -- name: push_take
--- The next push that is due, for $1 seconds. A phone that has a prompt on it waits its turn.
-UPDATE pushes SET state = 'pushing', act_at = now() + make_interval(secs => $1::integer)
+-- The next push that is due, for $1 seconds, taken by the attempt $2. A phone that has a prompt on it waits its turn.
+UPDATE pushes SET state = 'pushing', taken_by = $2, act_at = now() + make_interval(secs => $1::integer)
  WHERE id = (SELECT p.id FROM pushes AS p
               WHERE p.state = 'created' AND p.act_at <= now()
                 AND NOT EXISTS (SELECT FROM pushes AS busy WHERE busy.phone_number = p.phone_number AND busy.state IN ('pushing', 'pushed'))
               ORDER BY p.act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, phone_number, amount, subject_kind, subject_id, extract(epoch FROM now() - created_at)::bigint;
+
+-- name: push_give_back
+-- What the attempt $1 took without knowing.
+UPDATE pushes SET state = 'created', act_at = now() WHERE taken_by = $1 AND state = 'pushing';
 
 -- name: push_again
 -- M-Pesa has surely not taken it: once more in $2 seconds.
@@ -386,9 +390,14 @@ WITH made AS (
 SELECT refund_event(made) FROM made;
 
 -- name: refund_take
-UPDATE refunds SET state = 'sending', act_at = now() + make_interval(secs => $1::integer)
+-- The next refund that is due, for $1 seconds, taken by the attempt $2.
+UPDATE refunds SET state = 'sending', taken_by = $2, act_at = now() + make_interval(secs => $1::integer)
  WHERE id = (SELECT id FROM refunds WHERE state = 'created' AND act_at <= now() ORDER BY act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, method, amount, receipt, phone_number, originator_conversation_id;
+
+-- name: refund_give_back
+-- What the attempt $1 took without knowing.
+UPDATE refunds SET state = 'created', act_at = now() WHERE taken_by = $1 AND state = 'sending';
 
 -- name: refund_again
 UPDATE refunds SET state = 'created', act_at = now() + make_interval(secs => $2::integer) WHERE id = $1 AND state = 'sending';
