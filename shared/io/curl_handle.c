@@ -3,16 +3,15 @@
 
 #include <pthread.h>
 
-static pthread_once_t library_once = PTHREAD_ONCE_INIT;
-
-static void library_start(void)
+bool curl_start(void)
 {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-void curl_start(void)
-{
-    pthread_once(&library_once, library_start);
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static bool is_started;
+    pthread_mutex_lock(&lock);
+    if (!is_started) is_started = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    const bool started = is_started;
+    pthread_mutex_unlock(&lock);
+    return started;
 }
 
 bool curl_list_add(struct curl_slist **list, const char *line)

@@ -5,8 +5,10 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-// Starts the library once per process.
-void curl_start(void);
+#include "cleanup.h"
+
+// Starts the library once per process; false: there was no memory for it, and the next call tries again.
+MUST_USE bool curl_start(void);
 
 // Adds a line. False when it is NULL or memory ran out.
 bool curl_list_add(struct curl_slist **list, const char *line);

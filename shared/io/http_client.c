@@ -51,7 +51,6 @@ static int on_progress(void *argument, curl_off_t down_all, curl_off_t down, cur
 
 struct http_client *http_client_new(const struct http_client_config *config, struct error *err)
 {
-    curl_start();
     size_t length = strlen(config->base_url);
     if (strncmp(config->base_url, "http://", 7) != 0 && strncmp(config->base_url, "https://", 8) != 0) {
         error_set(err, &problem_internal, NULL);
@@ -61,7 +60,7 @@ struct http_client *http_client_new(const struct http_client_config *config, str
     int handles = config->connections > 0 ? config->connections : 1;
     struct http_client *client = calloc(1, sizeof(*client) + (size_t)handles * sizeof(CURL *));
     char *base_url = strdup(config->base_url);
-    if (client == NULL || base_url == NULL) {
+    if (client == NULL || base_url == NULL || !curl_start()) {
         free(client);
         free(base_url);
         error_set(err, &problem_unavailable, NULL);

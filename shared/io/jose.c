@@ -16,6 +16,7 @@
 #include "text.h"
 
 #define TOKEN_BYTES_MAX 8192
+#define START_BYTES (64 * 1024)
 #define SECRET_BYTES 32
 #define ES256_NUMBER_BYTES 32
 #define ES256_DER_BYTES_MAX (2 + 2 * (2 + 1 + ES256_NUMBER_BYTES))
@@ -45,6 +46,24 @@ static unsigned char *der_integer(const unsigned char *number, unsigned char *re
 static bool gcm(bool encrypt, const unsigned char *key, const unsigned char *iv, const char *along, size_t along_length, const void *from, size_t length,
                 void *to, unsigned char *tag);
 static bool secret_read(const char *secret_hex, unsigned char ret[SECRET_BYTES]);
+
+static void key_release(struct jose_key **key)
+{
+    jose_key_free(*key);
+}
+
+bool jose_start(struct error *err)
+{
+    static const char secret[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(START_BYTES);
+    CLEANUP(key_release) struct jose_key *key = arena ? jose_key_generate(err) : NULL;
+    CLEANUP(json_release) json_t *claims = json_object(), *verified = NULL;
+    char *token = NULL, *sealed = NULL, *plain = NULL;
+    if (key && claims && jose_sign(key, "at+jwt", claims, arena, &token, err)) verified = jose_verify(key, JOSE_ES256, token, err);
+    if (verified && jose_seal(secret, token, arena, &sealed, err) && jose_open(secret, sealed, arena, &plain, err)) return true;
+    error_set(err, &problem_unavailable, NULL);
+    return error_cause(err, "there is not enough memory to set up cryptography");
+}
 
 static void jws_release(cjose_jws_t **jws)
 {

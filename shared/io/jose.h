@@ -10,6 +10,10 @@
 
 struct jose_key;
 
+// Does once what the others do. OpenSSL sets its parts up when they are first used, and never again: what fails then for want of memory
+// is broken for as long as the process lives, so a process that is to verify tokens does this first, and ends where it is false.
+MUST_USE bool jose_start(struct error *err);
+
 // A new P-256 signing key with kid = RFC 7638 thumbprint.
 MUST_USE struct jose_key *jose_key_generate(struct error *err);
 // From a JWK (private or public). kid is kept, or computed where absent.

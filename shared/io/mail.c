@@ -254,9 +254,8 @@ static size_t on_read(char *out, size_t size, size_t count, void *argument)
 static bool smtp_send(const struct mail_config *config, const struct mail *mail, const char *message,
                       struct arena *arena, struct error *err)
 {
-    curl_start();
     CLEANUP(curl_list_release) struct curl_slist *to = NULL;
-    CLEANUP(curl_handle_release) CURL *handle = curl_easy_init();
+    CLEANUP(curl_handle_release) CURL *handle = curl_start() ? curl_easy_init() : NULL;
     struct upload upload = {.bytes = message, .length = strlen(message)};
     char *sender = address_of(arena, config->from);
     if (handle == NULL || sender == NULL || !curl_list_add(&to, arena_printf(arena, "<%s>", mail->to))) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "inbox.h"
+#include "jose.h"
 #include "kit_sql.h"
 #include "log.h"
 #include "migrate.h"
@@ -193,6 +194,7 @@ static bool start_identity(struct app *app, struct error *err)
         .clock = app->clock,
         .is_filled_later = true,
     };
+    if (!jose_start(err)) return false;
     app->identity = identity_new(&config);
     return app->identity || error_set(err, &problem_unavailable, "There is not enough memory.");
 }
