@@ -69,11 +69,12 @@ PGconn *wire_connect(const struct db_pool_config *config, struct error *err)
     char options[OPTIONS_SIZE], connect_timeout[16];
     session_options(config, options);
     snprintf(connect_timeout, sizeof connect_timeout, "%d", config->connect_timeout_s);
-    // What stands after dbname wins over the URL.
-    const char *const names[] = {"dbname", "application_name", "connect_timeout", "client_encoding",
+    // What stands after dbname wins over the URL, which wins over what stands before: without a wish there libpq would ask Kerberos first,
+    // whose library does not bear a lack of memory.
+    const char *const names[] = {"gssencmode", "dbname", "application_name", "connect_timeout", "client_encoding",
                                  "options", "keepalives_idle", "keepalives_interval", "keepalives_count",
                                  "tcp_user_timeout", NULL};
-    const char *const values[] = {config->url, config->application_name, connect_timeout, "UTF8", options,
+    const char *const values[] = {"disable", config->url, config->application_name, connect_timeout, "UTF8", options,
                                   KEEPALIVES_IDLE_S, KEEPALIVES_INTERVAL_S, KEEPALIVES_COUNT, NETWORK_TIMEOUT_MS, NULL};
     PGconn *pg = PQconnectdbParams(names, values, /* expand_dbname= */ 1);
     if (PQstatus(pg) != CONNECTION_OK) {
