@@ -47,23 +47,18 @@ static int is_whole(const struct dirent *entry)
     return dot && strcmp(dot, ".json") == 0;
 }
 
-static void text_release(char **text)
-{
-    free(*text);
-}
-
 // NULL with err set where it can't be read for now; where it holds no JSON, err is malformed.
 static json_t *read_json(const char *path, struct error *err)
 {
-    CLEANUP(text_release) char *text = malloc(FILE_BYTES);
+    char *text = malloc(FILE_BYTES);
     FILE *file = text ? fopen(path, "re") : NULL;
     const size_t length = file ? fread(text, 1, FILE_BYTES, file) : 0;
     const bool ok = file && !ferror(file);
     if (file) fclose(file);
-    if (ok) return json_parse(text, length, err);
-    error_set(err, &problem_unavailable, NULL);
-    error_cause(err, "%s cannot be read: %m", path);
-    return NULL;
+    if (!ok) (void)(error_set(err, &problem_unavailable, NULL), error_cause(err, "%s cannot be read: %m", path));
+    json_t *content = ok ? json_parse(text, length, err) : NULL;
+    free(text);
+    return content;
 }
 
 static bool take_file(const char *path, spool_taker take, void *argument, struct error *err)

@@ -59,8 +59,8 @@ bool jose_start(struct error *err)
     CLEANUP(key_release) struct jose_key *key = arena ? jose_key_generate(err) : NULL;
     CLEANUP(json_release) json_t *claims = json_object(), *verified = NULL;
     char *token = NULL, *sealed = NULL, *plain = NULL;
-    if (key && claims && jose_sign(key, "at+jwt", claims, arena, &token, err)) verified = jose_verify(key, JOSE_ES256, token, err);
-    if (verified && jose_seal(secret, token, arena, &sealed, err) && jose_open(secret, sealed, arena, &plain, err)) return true;
+    if (key && claims && jose_sign(key, "at+jwt", claims, arena, &token, err) && token) verified = jose_verify(key, JOSE_ES256, token, err);
+    if (verified && jose_seal(secret, "plain", arena, &sealed, err) && sealed && jose_open(secret, sealed, arena, &plain, err)) return true;
     error_set(err, &problem_unavailable, NULL);
     return error_cause(err, "there is not enough memory to set up cryptography");
 }
