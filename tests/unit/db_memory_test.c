@@ -12,6 +12,10 @@
 #include "people.h"
 #include "refusals.h"
 
+// the proof of a password alone takes thousands
+#define EACH_UP_TO 200
+#define STEP 97
+
 static const struct sql *const statements[] = {NULL};
 
 static int make_database(void **state)
@@ -62,9 +66,29 @@ static void a_write_does_not_wait(void **state)
     each_refusal_is_told(DB_WRITE);
 }
 
+// Of a connection libraries of all kinds are part; none of them may end the process.
+static void a_connection_is_made_or_not(void **state)
+{
+    (void)state;
+    struct db_pool_config settings = people_pool_config();
+    settings.connections = 1;
+    int64_t call = 0;
+    for (bool was_refused = true; was_refused;) {
+        people_forget_error();
+        allocations = 0;
+        refused_at = call += call < EACH_UP_TO ? 1 : STEP;
+        struct db_pool *pool = db_pool_open(&settings, &people.err);
+        refused_at = 0;
+        was_refused = allocations >= call;
+        if (!pool) assert_problem(&problem_unavailable);
+        db_pool_close(pool);
+    }
+    assert_true(call > 20);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, open_patient, people_close)
-    const struct CMUnitTest tests[] = {TEST(a_read_does_not_wait), TEST(a_write_does_not_wait)};
+    const struct CMUnitTest tests[] = {TEST(a_read_does_not_wait), TEST(a_write_does_not_wait), TEST(a_connection_is_made_or_not)};
     return cmocka_run_group_tests(tests, make_database, people_drop);
 }
