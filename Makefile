@@ -9,7 +9,7 @@
 #: make bench      figures beside the limits of this machine (ONLY=reads one part)
 #: make schemas    prints schemas/ from the code; refuses what would break consumers of released events
 #: make schemas-release   releases new events and members (schemas/released/)
-#: make faults     every call that can fail does so once, in every story and thread (ONLY=relay for some); a short form is in make test
+#: make faults     every call that can fail does so once, in every story, thread and start (ONLY=relay, threads, starts); a short form is in make test
 #: make audit      what a reviewer of the running stack wants to see: hardening, licences (SPDX), ports, grants, headers
 #: make lint       cppcheck and clang-tidy
 #: make all        builds into build/bin (SANITIZE=address|thread|fuzzer|coverage BUILD=dir for other kinds)
@@ -134,7 +134,7 @@ $(BUILD)/lib/libsupport.a: $(SUPPORT)
 tested_service = $(firstword $(foreach s,$(TESTED),$(if $(filter $(s)_%,$(notdir $(1))),$(s))))
 service_includes = $(if $(call tested_service,$(1)),-I$(call folder_of,$(call tested_service,$(1))) -I$(BUILD)/gen/$(call tested_service,$(1)))
 $(foreach s,$(wildcard tests/support/*.c),$(eval $(call objects,$(s)): TEST_INCLUDES = $(call service_includes,$(s))))
-PARTS_tests/fault/fault_test := $(call objects,tests/fault/stories.c tests/fault/background.c)
+PARTS_tests/fault/fault_test := $(call objects,tests/fault/stories.c tests/fault/background.c tests/fault/starts.c)
 define test_rules
 $(BUILD)/obj/$(1).o: TEST_INCLUDES = $(call service_includes,$(1))
 $(BUILD)/$(1): $(BUILD)/obj/$(1).o $(PARTS_$(1)) $(BUILD)/lib/libsupport.a $(if $(call tested_service,$(1)),$(BUILD)/lib/lib$(call tested_service,$(1)).a) $(SHARED)

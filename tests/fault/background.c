@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control.h"
 #include "shop.h"
@@ -12,6 +13,8 @@
 
 #define CALLS_MAX 40       // threads that look for work never stop calling
 #define CALLS_MAX_SHORT 3
+#define CALLBACK_CONNECTIONS 8
+#define NEEDLESS_ENOUGH 3  // rounds in a row that needed no such call: one may have needed less than others
 #define SETTLED_S 100      // a statement whose answer is lost is waited for, a minute by the relay; a push that is lost is asked for
 
 // --- What they work on -----------------------------------------------------------------------------------
@@ -51,10 +54,18 @@ static void a_family_buys_in_silence(struct round *round)
     buys(round, "099");
 }
 
+// Of a minute for a query, of 44 seconds for a push: whoever has had it for three has failed.
+static void end_lease(const struct round *round)
+{
+    database_ask("dc_payments", "UPDATE pushes SET act_at = now() WHERE subject_id = '%s' AND act_at > now() + interval '20 seconds' AND "
+                                "act_at < now() + CASE state WHEN 'pushing' THEN interval '41 seconds' ELSE interval '57 seconds' END", round->id);
+}
+
 // Whatever was lost on the way: she has paid once, and has what she paid for once.
 static bool is_bought_once(void *argument)
 {
     const struct round *round = argument;
+    end_lease(round);
     if (strcmp(database_ask("dc_payments", "SELECT status FROM user_purchases WHERE id = '%s'", round->id), "completed") != 0) return false;
     struct answer all = mpesa_call("GET", "/control/transactions", NULL);
     int pushes = 0;
@@ -66,21 +77,174 @@ static bool is_bought_once(void *argument)
     return true;
 }
 
+static void she_wants_it_back(struct round *round)
+{
+    static struct person administrator;
+    if (!administrator.token[0]) administrator = admin_login();
+    a_family_buys(round);
+    expect_becomes(&round->who, round->id, "completed");
+    struct answer refund = call(&administrator, "POST", arena_printf(story_arena(), "/api/admin/payments/%s/refund", round->id), "{\"reason\":\"%s\"}", round->name);
+    expect_status(&refund, 202);
+}
+
+static bool has_it_back_once(void *argument)
+{
+    const struct round *round = argument;
+    if (strcmp(database_ask("dc_payments", "SELECT state FROM refunds WHERE subject_id = '%s'", round->id), "completed") != 0) return false;
+    assert_string_equal(database_ask("dc_payments", "SELECT count(*) FROM outbox WHERE key = '%s' AND type LIKE '%%.purchase.refunded.v1'", round->id), "1");
+    return true;
+}
+
+// All of hers goes: from profiles and payments by what auth tells, and then auth is told of it.
+static void she_leaves(struct round *round)
+{
+    an_employer(round);
+    round->id = arena_strdup(story_arena(), round->who.user_id);
+    struct answer gone = call(&round->who, "DELETE", "/api/auth/me", "{\"password\":\"%s\"}", round->who.password);
+    expect_status(&gone, 202);
+    round->phone = arena_printf(story_arena(), "/api/me/erasure/%s", text_at(&gone, "erasure_id"));
+}
+
+static bool nothing_of_her_is_left(void *argument)
+{
+    const struct round *round = argument;
+    struct answer erasure = call(NULL, "GET", round->phone, NULL);
+    return erasure.status == 200 && text_equal(text_at(&erasure, "state"), "done") &&
+           strcmp(database_ask("dc_profiles", "SELECT (SELECT count(*) FROM profiles WHERE user_id = '%s') + (SELECT count(*) FROM contacts WHERE user_id = '%s')", round->id, round->id), "0") == 0;
+}
+
+static void she_signs_out(struct round *round)
+{
+    an_employer(round);
+    struct answer out = call(&round->who, "POST", "/api/auth/logout", "{}");
+    expect_status(&out, 200);
+}
+
+// Whoever has her token is told so by the services, too, which know it from their broadcasts alone.
+static bool is_signed_out_of_profiles(void *argument)
+{
+    const struct round *round = argument;
+    return call_at(setting("URL_PROFILES"), &round->who, "GET", "/profiles/me", NULL).status == 401;
+}
+
+static bool is_signed_out_of_payments(void *argument)
+{
+    const struct round *round = argument;
+    return call_at(setting("URL_PAYMENTS"), &round->who, "GET", "/payments/purchases", NULL).status == 401;
+}
+
+// Behind the gateway's back, which has her page in its cache.
+static void a_bio_changes(struct round *round)
+{
+    if (!round->id) a_worker_with_a_profile(round);
+    const char *page = arena_printf(story_arena(), "/housegirls/%s", round->id);
+    struct answer before = call(NULL, "GET", arena_printf(story_arena(), "/api%s", page), NULL);
+    expect_status(&before, 200);
+    struct answer changed = call_at(setting("URL_PROFILES"), &round->who, "PATCH", page, arena_printf(story_arena(), "{\"bio\":\"%s\"}", round->name));
+    expect_status(&changed, 200);
+}
+
+static bool is_on_her_page(void *argument)
+{
+    const struct round *round = argument;
+    struct answer page = call(NULL, "GET", arena_printf(story_arena(), "/api/housegirls/%s", round->id), NULL);
+    return page.status == 200 && text_equal(text_at(&page, "bio"), round->name);
+}
+
+static void a_mail_is_due(struct round *round)
+{
+    if (!round->who.token[0]) an_employer(round);
+    database_ask("dc_auth", "INSERT INTO mail_outbox (kind, user_id, recipient) VALUES ('password_changed', '%s', '%s@fault.example')", round->who.user_id, round->name);
+}
+
+// The pause before the next attempt is cut short.
+static bool is_mailed(void *argument)
+{
+    const struct round *round = argument;
+    const char *mail;
+    database_ask("dc_auth", "UPDATE mail_outbox SET next_try_at = now() WHERE attempts > 0 AND recipient = '%s@fault.example'", round->name);
+    if (strcmp(database_ask("dc_auth", "SELECT count(*) FROM mail_outbox WHERE recipient = '%s@fault.example'", round->name), "0") != 0) return false;
+    run(&mail, "grep -rhF -A20 'To: %s@fault.example' %s", round->name, setting("MAIL_DIR"));
+    assert_non_null(strstr(mail, "Domestic Connect")); // its last line
+    return true;
+}
+
+// What the database did not take in time.
+static void a_callback_lies_on_disk(struct round *round)
+{
+    const char *folder = service_setting("payments", "DC_SPOOL_DIR");
+    const char *part = arena_printf(story_arena(), "%s/%s.part", folder, round->name);
+    FILE *file = fopen(part, "we");
+    assert_non_null(file);
+    fprintf(file, "{\"push_id\":\"%s\",\"source\":\"127.0.0.1\",\"body\":\"It says more than a few letters: %s\"}", round->name, round->name);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(rename(part, arena_printf(story_arena(), "%s/%s.json", folder, round->name)), 0);
+}
+
+static bool is_taken_from_disk(void *argument)
+{
+    const struct round *round = argument;
+    if (access(arena_printf(story_arena(), "%s/%s.json", service_setting("payments", "DC_SPOOL_DIR"), round->name), F_OK) == 0) return false;
+    assert_string_equal(database_ask("dc_payments", "SELECT bool_and(body = 'It says more than a few letters: %s') FROM stk_callbacks WHERE push_id = '%s'", round->name, round->name), "t");
+    return true;
+}
+
+// --- Connections that break, all of a service at once: of one that no other walk asks anything of --------------
+
+static int connections_before;
+
+static int connections(void)
+{
+    return (int)strtol(database_ask("postgres", "SELECT count(*) FROM pg_stat_activity WHERE datname = 'dc_payments' AND usename = 'dc_payments'"), NULL, 10);
+}
+
+static void payments_is_cut_off(struct round *round)
+{
+    (void)round;
+    if (!connections_before) connections_before = connections();
+    assert_true(connections_before > 1);
+    database_ask("postgres", "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = 'dc_payments' AND usename = 'dc_payments'");
+}
+
+// Whoever asks meanwhile is served, or told to come again.
+static bool payments_is_back(void *round)
+{
+    (void)round;
+    struct answer answer = call_at(setting("URL_PAYMENTS"), NULL, "GET", "/payments/packages", NULL);
+    if (answer.status != 503) expect_status(&answer, 200);
+    return answer.status == 200 && connections() >= connections_before - CALLBACK_CONNECTIONS; // those for callbacks are looked at with the next one
+}
+
 // --- Walking -----------------------------------------------------------------------------------------------
 
 static const struct background {
-    const char *service, *thread;
+    const char *service, *thread, *doing;
     void (*deed)(struct round *round);
     bool (*is_done)(void *round);
     bool is_short;
+    bool asks_nobody; // but librdkafka: there is only memory to be short of
+    int calls, step;  // of so many calls every so manieth fails; 0: CALLS_MAX, each
+    int settled_s;    // 0: SETTLED_S
 } backgrounds[] = {
-    {"auth", "relay", a_name_changes, is_told_once, true},
-    {"profiles", "inbox", a_name_changes, is_told_once, true},
-    {"profiles", "relay", a_name_changes, is_told_once},
-    {"payments", "inbox", a_name_changes, is_told_once},
-    {"payments", "push", a_family_buys, is_bought_once},
-    {"payments", "settle", a_family_buys, is_bought_once},
-    {"payments", "query", a_family_buys_in_silence, is_bought_once},
+    // clang-format off
+    {"auth", "relay", "tells a name", a_name_changes, is_told_once, true},
+    {"auth", "inbox", "ends an erasure", she_leaves, nothing_of_her_is_left},
+    {"auth", "jobs", "mails", a_mail_is_due, is_mailed, true, .calls = 120},
+    {"profiles", "inbox", "takes a name", a_name_changes, is_told_once, true},
+    {"profiles", "inbox", "erases", she_leaves, nothing_of_her_is_left},
+    {"profiles", "relay", "tells a name", a_name_changes, is_told_once},
+    {"profiles", "broadcast", "revokes", she_signs_out, is_signed_out_of_profiles, true, .asks_nobody = true, .settled_s = 20},
+    {"payments", "inbox", "takes a name", a_name_changes, is_told_once},
+    {"payments", "inbox", "erases", she_leaves, nothing_of_her_is_left},
+    {"payments", "push", "buys", a_family_buys, is_bought_once},
+    {"payments", "settle", "buys", a_family_buys, is_bought_once},
+    {"payments", "query", "buys in silence", a_family_buys_in_silence, is_bought_once, .step = 4},
+    {"payments", "refund", "pays back", she_wants_it_back, has_it_back_once, .step = 4},
+    {"payments", "broadcast", "revokes", she_signs_out, is_signed_out_of_payments, .asks_nobody = true, .settled_s = 20},
+    {"payments", "jobs", "reads the disk", a_callback_lies_on_disk, is_taken_from_disk, .calls = 80},
+    {"payments", "db-keeper", "connects", payments_is_cut_off, payments_is_back, .calls = 2000, .step = 37},
+    {"gateway", "broadcast", "drops a page", a_bio_changes, is_on_her_page, .asks_nobody = true, .settled_s = 10}, // before it has grown old
+    // clang-format on
 };
 
 bool is_short_run(void)
@@ -89,7 +253,7 @@ bool is_short_run(void)
     return which && strcmp(which, "short") == 0;
 }
 
-static void arm(struct fault_control *control, const char *thread, enum fault_kind kind, int call)
+void arm(struct fault_control *control, const char *thread, enum fault_kind kind, int call)
 {
     snprintf(control->thread, sizeof control->thread, "%s", thread);
     atomic_store(&control->thread_left, call);
@@ -109,7 +273,7 @@ static bool walk_thread(const struct thread_walk *walk, struct fault_control *co
     round->name = arena_printf(story_arena(), "f%s", unique_word());
     arm(control, it->thread, walk->kind, call);
     it->deed(round);
-    if (!within(SETTLED_S, it->is_done, round)) fail_msg("%s of %s, %s call %d (%s): it never comes to be", it->thread, it->service, fault_kinds[walk->kind], call, control->last);
+    if (!within(it->settled_s ? it->settled_s : SETTLED_S, it->is_done, round)) fail_msg("%s of %s, %s, %s call %d (%s): it never comes to be", it->thread, it->service, it->doing, fault_kinds[walk->kind], call, control->last);
     atomic_store(&control->thread_kind, FAULT_NONE);
     return atomic_load(&control->fired) != before;
 }
@@ -122,11 +286,15 @@ static void each_call_of_the_thread_fails_once(void **state)
     static const char *const databases[] = {"dc_auth", "dc_profiles", "dc_payments"};
     struct fault_control *control = control_of(it->service);
     struct round round = {0};
-    const int pid = part_pid(it->service), calls = is_short_run() ? CALLS_MAX_SHORT : CALLS_MAX;
-    int call = 0;
-    while (call < calls && walk_thread(walk, control, &round, call + 1)) call++;
-    print_message("             %s of %s: %d faults of %s\n", it->thread, it->service, call, fault_kinds[walk->kind]);
-    assert_true(call > 0);
+    const int pid = part_pid(it->service), calls = is_short_run() ? CALLS_MAX_SHORT : it->calls ? it->calls : CALLS_MAX;
+    int faults = 0, needless = 0;
+    for (int call = 1; call <= calls && needless < NEEDLESS_ENOUGH; call += it->step ? it->step : 1) {
+        const bool fired = walk_thread(walk, control, &round, call);
+        faults += fired;
+        needless = fired ? 0 : needless + 1;
+    }
+    print_message("             %s of %s, %s: %d faults of %s, every %d\n", it->thread, it->service, it->doing, faults, fault_kinds[walk->kind], it->step ? it->step : 1);
+    assert_true(faults > 0);
     assert_int_equal(part_pid(it->service), pid);
     for (size_t i = 0; i < COUNT_OF(databases); i++) assert_string_equal(database_ask(databases[i], "SELECT count(*) FROM parked_keys"), "0");
 }
@@ -160,14 +328,14 @@ static void an_event_that_is_not_taken_comes_later(void **state)
 size_t background_tests(const char *service, bool (*is_wanted)(const char *service, const char *name), struct CMUnitTest *ret)
 {
     static struct thread_walk walks[COUNT_OF(backgrounds) * FAULT_KINDS];
-    static char names[COUNT_OF(walks)][64];
+    static char names[COUNT_OF(walks)][96];
     size_t count = 0;
     for (const struct background *it = backgrounds; it < backgrounds + COUNT_OF(backgrounds); it++) {
-        for (int kind = 1; kind < FAULT_FILE; kind++) {
+        for (int kind = 1; kind < (it->asks_nobody ? FAULT_DATABASE : FAULT_FILE); kind++) {
             if (strcmp(it->service, service) != 0 || (is_short_run() && !it->is_short)) break;
             if (!is_wanted(service, it->thread) && !is_wanted("threads", "")) break;
             walks[count] = (struct thread_walk){it, (enum fault_kind)kind};
-            snprintf(names[count], sizeof names[count], "%s: %s, each call for %s", service, it->thread, fault_kinds[kind]);
+            snprintf(names[count], sizeof names[count], "%s: %s %s, each call for %s", service, it->thread, it->doing, fault_kinds[kind]);
             ret[count] = (struct CMUnitTest){names[count], each_call_of_the_thread_fails_once, NULL, NULL, &walks[count]};
             count++;
         }

@@ -14,6 +14,7 @@
 
 #include "background.h"
 #include "control.h"
+#include "starts.h"
 #include "text.h"
 
 #define CALLS_MAX 5000   // no request needs so many
@@ -189,7 +190,7 @@ int main(int argc, char **argv)
 {
     static struct walk walks[WALKS_MAX];
     static char names[WALKS_MAX][96];
-    struct CMUnitTest tests[WALKS_MAX + BACKGROUND_TESTS_MAX] = {0};
+    struct CMUnitTest tests[WALKS_MAX + BACKGROUND_TESTS_MAX + START_TESTS_MAX] = {0};
     size_t count = 0;
     const char *service = argc > 1 ? argv[1] : "";
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -204,5 +205,6 @@ int main(int argc, char **argv)
         }
     }
     count += background_tests(service, is_wanted, tests + count);
+    count += start_tests(service, is_wanted, tests + count);
     return count == 0 ? 0 : _cmocka_run_group_tests(service, tests, count, story_setup, story_teardown);
 }

@@ -81,12 +81,18 @@ static void tell(const char *call, void *caller)
     backtrace_symbols_fd(stack, backtrace(stack, 24), STDERR_FILENO);
 }
 
+// A new thread is called like the one that made it, until it takes a name of its own: of the main thread's only itself is meant.
+static bool is_named(const char *wanted)
+{
+    char name[16];
+    if (prctl(PR_GET_NAME, name) != 0 || strcmp(name, wanted) != 0) return false;
+    return strcmp(name, service) != 0 || gettid() == getpid();
+}
+
 // Whether calls of the kind are counted on this thread.
 static bool is_armed(enum fault_kind kind)
 {
-    char name[16];
-    if (armed == kind) return true;
-    return control && atomic_load(&control->thread_kind) == (int)kind && prctl(PR_GET_NAME, name) == 0 && strcmp(name, control->thread) == 0;
+    return armed == kind || (control && atomic_load(&control->thread_kind) == (int)kind && is_named(control->thread));
 }
 
 // Whether this is the call that is to fail.

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# run.sh [short|full] [WORD]: the stories of stories.c against a stack of its own, whose services start with the library of
-# faults; those of different services at the same time. Afterwards none may have leaked or been reported by a sanitizer.
+# run.sh [short|full] [WORD]: against a stack of its own, whose services start with the library of faults, the stories of
+# stories.c (requests), what threads do by themselves (background.c: WORD "threads" for all), and, in full only, replicas that start
+# (starts.c: "starts"). Each is a row of a table there; those of different services run at the same time. Afterwards none may have
+# leaked or been reported by a sanitizer.
 # FAULT_TRACE=1 writes the stack of each fault to the log, and has leaks told with whole stacks, which is slow.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -49,7 +51,7 @@ wrap() {
     for service in "${services[@]}"; do
         cat >"$BUILD/bin/$service" <<SCRIPT
 #!/bin/sh
-[ \$# != 0 ] || export LD_PRELOAD=$real/lib/libfaults.so FAULT_SERVICE=$service FAULT_FILE=$RUN_DIR/fault-$service
+[ \$# != 0 ] || export LD_PRELOAD=$real/lib/libfaults.so FAULT_SERVICE=$service FAULT_FILE=\${FAULT_FILE:-$RUN_DIR/fault-$service}
 exec $real/bin/$service "\$@"
 SCRIPT
         chmod +x "$BUILD/bin/$service"
