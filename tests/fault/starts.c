@@ -109,7 +109,7 @@ static const struct start {
     {"auth", "jobs", there_are_two_keys, .rest_ms = JOBS_MS, .calls = 80}, // mails are looked for again and again
     {"auth", "auth", there_are_two_keys, .may_refuse = true, .step = {[FAULT_MEMORY] = 97, [FAULT_DATABASE] = 61}},
     {"profiles", "jobs", .rest_ms = JOBS_MS},
-    {"profiles", "broadcast", knows_who_is_signed_in, .asks_nobody = true},
+    {"profiles", "broadcast", knows_who_is_signed_in, .asks_nobody = true, .calls = 200}, // each message takes some: all that were ever revoked
     {"profiles", "profiles", knows_who_is_signed_in, .may_refuse = true, .step = {[FAULT_MEMORY] = 97, [FAULT_DATABASE] = 61}},
     {"payments", "jobs", .rest_ms = JOBS_MS, .calls = 80},
     {"payments", "payments", .may_refuse = true, .step = {[FAULT_MEMORY] = 97, [FAULT_DATABASE] = 61}},
