@@ -243,6 +243,7 @@ CREATE TABLE pushes (
     answered_by         text        CHECK (answered_by IN ('push', 'callback', 'query', 'nobody')),
     query_count         integer     NOT NULL DEFAULT 0,
     act_at              timestamptz NOT NULL DEFAULT now(),
+    taken_by            text,
     created_at          timestamptz NOT NULL DEFAULT now(),
     pushed_at           timestamptz,
     settled_at          timestamptz,
@@ -273,6 +274,7 @@ COMMENT ON COLUMN pushes.in_doubt IS 'Something did not fit: a query must confir
 COMMENT ON COLUMN pushes.answered_by IS 'Who settled it.';
 COMMENT ON COLUMN pushes.query_count IS 'How often M-Pesa was asked.';
 COMMENT ON COLUMN pushes.act_at IS 'When the next step is due: the push, the next query, or the end of a lease.';
+COMMENT ON COLUMN pushes.taken_by IS 'The attempt that took it last; null before the first.';
 COMMENT ON COLUMN pushes.created_at IS 'When it was asked for.';
 COMMENT ON COLUMN pushes.pushed_at IS 'When M-Pesa took it.';
 COMMENT ON COLUMN pushes.settled_at IS 'When it was settled, the last time.';
@@ -324,6 +326,7 @@ CREATE TABLE refunds (
     result_detail              text,
     was_late                   boolean     NOT NULL DEFAULT false,
     act_at                     timestamptz NOT NULL DEFAULT now(),
+    taken_by                   text,
     created_at                 timestamptz NOT NULL DEFAULT now(),
     settled_at                 timestamptz
 );
@@ -351,6 +354,7 @@ COMMENT ON COLUMN refunds.result_code IS 'M-Pesa''s last word.';
 COMMENT ON COLUMN refunds.result_detail IS 'The same in words.';
 COMMENT ON COLUMN refunds.was_late IS 'M-Pesa paid it back after it had said that it would not.';
 COMMENT ON COLUMN refunds.act_at IS 'When the next step is due.';
+COMMENT ON COLUMN refunds.taken_by IS 'The attempt that took it last; null before the first.';
 COMMENT ON COLUMN refunds.created_at IS 'When it was asked for.';
 COMMENT ON COLUMN refunds.settled_at IS 'When it was settled.';
 
