@@ -90,7 +90,7 @@ static bool grant_contact(struct app *app, struct db *db, const struct event *ev
 {
     (void)app;
     const struct unlock_input *input = event->input;
-    return db_post(db, &SQL_erasure_wait, DB_IN(DB_TEXT(input->user_id)), err) &&
+    return db_post(db, &SQL_erasures_wait, DB_NOTHING, err) &&
            db_post(db, &SQL_grant_apply, DB_IN(DB_TEXT(input->user_id), DB_TEXT(input->worker_id), DB_TEXT(input->unlocked_at)), err);
 }
 

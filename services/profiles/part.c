@@ -36,7 +36,7 @@ bool profile_ensure(struct request *rq, const char **ret_profile_id, struct erro
 {
     char id[UUID_SIZE];
     id_new(rq->now_ms, id);
-    if (!db_post(&rq->db, &SQL_erasure_wait, DB_IN(DB_TEXT(rq->caller.user_id)), err)) return false;
+    if (!db_post(&rq->db, &SQL_erasures_wait, DB_NOTHING, err)) return false;
     enum db_found found = db_row(&rq->db, &SQL_profile_ensure,
                                  DB_IN(DB_TEXT(id), DB_TEXT(rq->caller.user_id), DB_TEXT(user_type_name(rq->caller.type))),
                                  DB_OUT(DB_GET_TEXT(ret_profile_id)), err);

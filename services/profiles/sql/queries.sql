@@ -396,19 +396,12 @@ SELECT 'dc.profiles.profiles', 'ke.domesticconnect.profile.created.v1', id,
   FROM made WHERE is_new;
 
 -- name: user_erased
--- Once everything is committed that looked for her in this table before (erasure_wait, erasures_wait), so that what follows deletes that,
--- too.
-INSERT INTO erased_users (user_id)
-SELECT $1 FROM pg_advisory_xact_lock(hashtext('erasure'), hashtext($1)) AS hers, pg_advisory_xact_lock(hashtext('erasures')) AS anybodys
-ON CONFLICT DO NOTHING;
-
--- name: erasure_wait
--- Ahead of a statement that looks into erased_users for $1, and apart from it, as that must see what it waited for: until the transaction
--- ends she is not erased.
-SELECT pg_advisory_xact_lock_shared(hashtext('erasure'), hashtext($1));
+-- Once everything is committed that looked into this table before (erasures_wait), so that what follows deletes that, too.
+INSERT INTO erased_users (user_id) SELECT $1 FROM pg_advisory_xact_lock(hashtext('erasures')) ON CONFLICT DO NOTHING;
 
 -- name: erasures_wait
--- The same ahead of one that looks for many: nobody is erased.
+-- Ahead of a statement that looks into erased_users, and apart from it, as that must see what it waited for: until the transaction ends
+-- nobody is erased.
 SELECT pg_advisory_xact_lock_shared(hashtext('erasures'));
 
 -- name: contact_apply
