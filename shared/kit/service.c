@@ -14,6 +14,7 @@
 
 #define SETTINGS_MAX 64
 #define VERB_CONNECTIONS 2
+#define VERB_STATEMENT_TIMEOUT_MS 60000 // a batch is as much as a thousand requests, and nobody waits for it
 
 extern char **environ;
 
@@ -118,6 +119,7 @@ static int run_with_database(struct app *app, const struct verb *verb, int argc,
     CLEANUP(arena_cleanup) struct arena *arena = arena_new(64 * 1024);
     struct error err = {.arena = arena};
     app->config.database_connections = VERB_CONNECTIONS;
+    if (app->config.statement_timeout_ms < VERB_STATEMENT_TIMEOUT_MS) app->config.statement_timeout_ms = VERB_STATEMENT_TIMEOUT_MS;
     if (!boot_database(app, &err)) return say(app, &err);
     app->metrics = metrics_new();
     const int status = verb->run(app, argc, argv);

@@ -20,7 +20,8 @@
 static const struct migration migrations[] = {
     {"0001_notes", "CREATE TABLE notes (id text PRIMARY KEY, was_held boolean DEFAULT (NOT pg_try_advisory_xact_lock(hashtext('bulk'))))"}, {0}};
 static const struct sql note_add = {"note_add", "INSERT INTO notes VALUES ($1)", 1};
-static const struct sql *const statements[] = {&note_add, NULL};
+static const struct sql note_slowly = {"note_slowly", "SELECT pg_sleep(0.3)", 0};
+static const struct sql *const statements[] = {&note_add, &note_slowly, NULL};
 static const struct event_type created = {"ke.domesticconnect.note.created.v1", &topic_users, NULL, "A note was made."};
 
 // Adds a note for each row and answers with its id. Some ids stand for trouble.
@@ -33,6 +34,7 @@ static bool take_notes(struct app *app, struct db *db, const json_t *rows, json_
     json_array_foreach((json_t *)(uintptr_t)rows, i, row) {
         const char *id = json_member_text(row, "id");
         if (strcmp(id, "unanswered") == 0) continue;
+        if (strcmp(id, "slow") == 0 && !db_exec(db, &note_slowly, DB_NOTHING, NULL, err)) return false;
         if (strcmp(id, "bad") == 0) return error_set(err, &problem_conflict, "It is bad.");
         if (!db_exec(db, &note_add, DB_IN(DB_TEXT(id)), NULL, err) || !outbox_add(db, &created, id, "{}", NULL, err)) return false;
         json_array_append_new(results, json_pack("{s:s,s:s,s:[]}", "id", id, "outcome", "imported", "notes"));
@@ -72,7 +74,8 @@ static int import(const char *input)
     char url[1100];
     snprintf(url, sizeof url, "DATABASE_URL=%s", database.url);
     child = child_start((const char *const[]){"import", NULL},
-                        (const char *const[]){url, "KAFKA_BROKERS=127.0.0.1:1", "DC_CURSOR_SECRET=0123456789012345678901234567890123456789", NULL}, input);
+                        (const char *const[]){url, "KAFKA_BROKERS=127.0.0.1:1", "DC_CURSOR_SECRET=0123456789012345678901234567890123456789",
+                                              "DC_STATEMENT_TIMEOUT_MS=100", NULL}, input);
     return child_wait(&child);
 }
 
@@ -107,6 +110,13 @@ static void its_events_are_bulk_and_wait(void **state)
     assert_string_equal(test_database_run(&database, "SELECT count(*) FILTER (WHERE was_held) FROM notes"), "2");
     test_database_run(&database, "INSERT INTO outbox (topic, type, key, data) VALUES ('t', 'x.v1', '3', '{}')");
     assert_string_equal(test_database_run(&database, "SELECT count(*) FILTER (WHERE is_bulk) FROM outbox"), "2");
+}
+
+static void batch_has_more_time_than_a_request(void **state)
+{
+    (void)state;
+    assert_int_equal(import(BATCH("{\"id\":\"slow\"}")), 0);
+    expect_answers("{\"results\":[" ANSWER("slow") "]}\n");
 }
 
 static void last_line_needs_no_end(void **state)
@@ -178,6 +188,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(every_batch_is_answered_in_a_line),
         TEST(its_events_are_bulk_and_wait),
+        TEST(batch_has_more_time_than_a_request),
         TEST(last_line_needs_no_end),
         TEST(failed_batch_is_rolled_back_alone),
         TEST(trouble_of_the_database_is_answered_without_its_words),
