@@ -108,7 +108,10 @@ static bool await_deliveries(struct relay *relay, struct error *err)
         kafka_producer_poll(relay->producer, 100);
         leads = relay_count_backlog(relay, err);
     }
-    if (atomic_load(&relay->stopping)) kafka_producer_poll(relay->producer, FLUSH_MS);
+    const int64_t deadline_ms = clock_monotonic_ms() + FLUSH_MS; // one look may end with some of the reports
+    for (int64_t left_ms = FLUSH_MS; atomic_load(&relay->stopping) && kafka_producer_pending(relay->producer) > 0 && left_ms > 0;
+         left_ms = deadline_ms - clock_monotonic_ms())
+        kafka_producer_poll(relay->producer, (int)left_ms);
     return leads;
 }
 
