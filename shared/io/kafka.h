@@ -43,6 +43,8 @@ void kafka_producer_prepare(struct kafka_producer *producer, const char *const *
 MUST_USE bool kafka_produce(struct kafka_producer *producer, const struct kafka_message *message, void *tag,
                             struct error *err);
 void kafka_producer_poll(struct kafka_producer *producer, int timeout_ms);
+// Until all has been reported, delivered or not, or time is up.
+void kafka_producer_flush(struct kafka_producer *producer, int timeout_ms);
 int kafka_producer_pending(struct kafka_producer *producer);
 // True after librdkafka's fatal error (routine on 2.0.2 after a broker outage): make a new one.
 bool kafka_producer_is_fatal(const struct kafka_producer *producer);

@@ -110,6 +110,11 @@ void kafka_producer_poll(struct kafka_producer *producer, int timeout_ms)
     rd_kafka_poll(producer->client, timeout_ms);
 }
 
+void kafka_producer_flush(struct kafka_producer *producer, int timeout_ms)
+{
+    rd_kafka_flush(producer->client, timeout_ms);
+}
+
 int kafka_producer_pending(struct kafka_producer *producer)
 {
     return rd_kafka_outq_len(producer->client);

@@ -108,10 +108,7 @@ static bool await_deliveries(struct relay *relay, struct error *err)
         kafka_producer_poll(relay->producer, 100);
         leads = relay_count_backlog(relay, err);
     }
-    const int64_t deadline_ms = clock_monotonic_ms() + FLUSH_MS; // one look may end with some of the reports
-    for (int64_t left_ms = FLUSH_MS; atomic_load(&relay->stopping) && kafka_producer_pending(relay->producer) > 0 && left_ms > 0;
-         left_ms = deadline_ms - clock_monotonic_ms())
-        kafka_producer_poll(relay->producer, (int)left_ms);
+    if (atomic_load(&relay->stopping)) kafka_producer_flush(relay->producer, FLUSH_MS);
     return leads;
 }
 
