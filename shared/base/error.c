@@ -61,6 +61,11 @@ const struct problem *problem_unless_memory(const struct problem *otherwise)
     return errno == ENOMEM ? &problem_unavailable : otherwise;
 }
 
+bool error_passes(const struct error *err)
+{
+    return err->retry || err->problem == &problem_unavailable || err->problem == &problem_timeout;
+}
+
 void error_join(struct error *err, const struct error *other)
 {
     if (err->problem || !other->problem) return;

@@ -53,6 +53,8 @@ bool error_violation(struct error *err, const char *pointer, const char *format,
 // What it means that a library failed: problem_unavailable where memory was short, otherwise what the caller makes of it. Few
 // libraries tell the two apart; malloc does, in errno, which is to be 0 before the call.
 const struct problem *problem_unless_memory(const struct problem *otherwise);
+// True where waiting helps: the database or the broker is away, a deadlock, a timeout, no memory.
+bool error_passes(const struct error *err);
 // Takes over what another thread's error says, where there is none yet: the first failure counts. Violations stay with their arena.
 void error_join(struct error *err, const struct error *other);
 // Forgets the error but keeps the arena.

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inbox_private.h"
+#include "inbox.h"
 #include "log.h"
 
 #define POLL_MS 200
@@ -56,7 +56,7 @@ static void take(struct reader *reader, const struct kafka_message *message)
 {
     struct error err = {.arena = reader->arena};
     if (deliver(reader, message, &err)) return;
-    const bool passes = failure_passes(&err) || arena_failed(reader->arena);
+    const bool passes = error_passes(&err) || arena_failed(reader->arena);
     log_failure(LOG_LEVEL_WARNING, passes ? "broadcast_delayed" : "broadcast_ignored", &err);
     if (passes) kafka_consumer_retry_from(reader->consumer, message, RETRY_MS);
 }

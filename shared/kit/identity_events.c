@@ -2,7 +2,6 @@
 // What every process hears of auth: public keys and revocations.
 #include "running.h"
 
-#include "inbox_private.h"
 #include "log.h"
 
 // More than an event can hold: what fails is the memory of this machine, and that passes.
@@ -27,7 +26,7 @@ static bool hear_key(struct app *app, const struct event *event, struct error *e
     const char *jwk = arena ? json_text(arena, json_object_get(event->data, "jwk")) : NULL;
     if (jwk && identity_add_key(app->identity, jwk, err)) return true;
     if (!arena || arena_failed(arena)) error_set(err, &problem_unavailable, NULL);
-    if (failure_passes(err)) return false;
+    if (error_passes(err)) return false;
     log_failure(LOG_LEVEL_ERROR, "signing_key_refused", err);
     return true;
 }

@@ -26,7 +26,6 @@ static int complain(const struct app *app, const struct error *err);
 static bool take_line(struct app *app, const char *line, size_t length, FILE *out, bool *ret_halves, struct error *err);
 static const struct importer *importer_find(const struct service *service, const char *collection);
 static bool take(struct db *db, void *argument, struct error *err);
-static bool passes(const struct error *err);
 static void write_error(const struct error *err, bool halves, FILE *out);
 
 int import_run(struct app *app)
@@ -54,7 +53,7 @@ static int take_lines(struct app *app, FILE *out)
         struct error err = {0};
         bool halves = false;
         if (!take_line(app, line, (size_t)length, out, &halves, &err)) {
-            if (!halves || passes(&err)) status = complain(app, &err);
+            if (!halves || error_passes(&err)) status = complain(app, &err);
             write_error(&err, halves, out);
         }
         fputc('\n', out);
@@ -118,14 +117,9 @@ static bool take(struct db *db, void *argument, struct error *err)
                      json_array_size(batch->results), json_array_size(batch->rows));
 }
 
-static bool passes(const struct error *err)
-{
-    return err->retry || err->problem == &problem_unavailable || err->problem == &problem_timeout;
-}
-
 static void write_error(const struct error *err, bool halves, FILE *out)
 {
     CLEANUP(json_release) json_t *answer = json_pack("{s:s}", "error", err->detail);
-    if (answer && halves) json_object_set_new(answer, "passes", json_boolean(passes(err)));
+    if (answer && halves) json_object_set_new(answer, "passes", json_boolean(error_passes(err)));
     if (answer) json_dumpf(answer, out, JSON_COMPACT);
 }

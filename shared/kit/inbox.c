@@ -227,7 +227,7 @@ static bool settle(struct inbox *inbox, struct arrival *arrival)
         if (!err.retry) break;
     }
     struct error parking = {.arena = inbox->arena};
-    bool poison = failed && !failure_passes(&err) && inbox->failures_in_a_row < OUTAGE_FAILURES;
+    bool poison = failed && !error_passes(&err) && inbox->failures_in_a_row < OUTAGE_FAILURES;
     if (poison && park(inbox->app, arrival->message, &err, inbox->arena, &parking)) {
         inbox->failures_in_a_row++;
         metric_add(inbox->parked_metric, 1);

@@ -58,11 +58,6 @@ bool arrival_apply(struct app *app, struct db *db, const struct arrival *arrival
     return db_post(db, row->statement, (struct db_values){values, row->statement->parameters}, err);
 }
 
-bool failure_passes(const struct error *err)
-{
-    return err->retry || err->problem == &problem_unavailable || err->problem == &problem_timeout;
-}
-
 bool arrivals_claim(struct db *db, const struct arrival *arrivals, int count, bool may_be_parked, struct db_rows *ret, struct error *err)
 {
     const char **texts = arena_alloc(db->arena, 4 * (size_t)(count + 1) * sizeof *texts);

@@ -173,7 +173,7 @@ bool redrive_once(struct app *app, struct arena *arena, bool *ret_worked, struct
     struct redrive redrive = {.app = app};
     bool ok = db_transaction(app->pool, DB_WRITE, arena, redrive_next, &redrive, err);
     *ret_worked = ok && redrive.worked;
-    if (ok || !redrive.failure.problem || failure_passes(&redrive.failure)) return ok;
+    if (ok || !redrive.failure.problem || error_passes(&redrive.failure)) return ok;
     error_clear(err);
     struct redrive_failed failed = {&redrive, reason_of(&redrive.failure, arena)};
     return db_transaction(app->pool, DB_WRITE, arena, redrive_give_up, &failed, err);

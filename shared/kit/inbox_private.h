@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the parts of the inbox share: applying (inbox_apply.c), parking and redriving (inbox_park.c),
-// the consumer thread (inbox.c). Private to inbox*.c, broadcast.c and replay.c.
+// the consumer thread (inbox.c). Private to inbox*.c and replay.c.
 #pragma once
 
 #include "inbox.h"
@@ -30,9 +30,6 @@ MUST_USE bool arrivals_apply(struct app *app, struct db *db, struct arrival *arr
 
 // Has its effect, by the subscription's handler or statement, once what was posted has run.
 MUST_USE bool arrival_apply(struct app *app, struct db *db, const struct arrival *arrival, struct error *err);
-
-// True where waiting helps: the database is away, a deadlock, a timeout.
-bool failure_passes(const struct error *err);
 
 // The key under which a message is parked: as it is, "" for none; "\x" and hexadecimal digits where it is no text, those of its
 // digest where it is longer than EVENT_NAME_MAX.

@@ -170,6 +170,18 @@ static void first_of_several_errors_counts(void **state)
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+static void only_trouble_that_passes_is_waited_for(void **state)
+{
+    (void)state;
+    static const struct {
+        struct error err;
+        bool passes;
+    } rows[] = {{{.problem = &problem_unavailable}, true},     {{.problem = &problem_timeout}, true},
+                {{.problem = &problem_internal, .retry = true}, true}, {{.problem = &problem_conflict}, false},
+                {{.problem = &problem_invalid_fields}, false}, {{.problem = &problem_internal}, false}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) assert_int_equal(error_passes(&rows[i].err), rows[i].passes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +197,7 @@ int main(void)
         TEST(clearing_keeps_the_arena_alone),
         TEST(shared_problems_are_well_told),
         TEST(first_of_several_errors_counts),
+        TEST(only_trouble_that_passes_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,18 +197,6 @@ static void event_told_by_a_handler_commits_with_it_and_continues_the_trace(void
                         "a " TRACE ", b " OTHER_TRACE ", c none");
 }
 
-static void only_trouble_that_passes_is_waited_for(void **state)
-{
-    (void)state;
-    static const struct {
-        struct error err;
-        bool passes;
-    } rows[] = {{{.problem = &problem_unavailable}, true},     {{.problem = &problem_timeout}, true},
-                {{.problem = &problem_internal, .retry = true}, true}, {{.problem = &problem_conflict}, false},
-                {{.problem = &problem_invalid_fields}, false}, {{.problem = &problem_internal}, false}};
-    for (size_t i = 0; i < COUNT_OF(rows); i++) assert_int_equal(failure_passes(&rows[i].err), rows[i].passes);
-}
-
 // --- Parking and redriving ------------------------------------------------------------------------
 
 static void later_events_of_a_parked_key_wait_in_order(void **state)
@@ -500,7 +488,6 @@ int main(void)
         TEST(data_that_does_not_fit_is_refused),
         TEST(failed_effect_leaves_nothing_behind),
         TEST(event_told_by_a_handler_commits_with_it_and_continues_the_trace),
-        TEST(only_trouble_that_passes_is_waited_for),
         TEST(later_events_of_a_parked_key_wait_in_order),
         TEST(malformed_event_of_a_parked_key_waits_with_the_others),
         TEST(redrive_works_in_order_and_frees_the_key),
