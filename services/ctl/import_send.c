@@ -159,11 +159,6 @@ static bool send_batch(struct sender *sender, int64_t *after, int64_t last, int 
     return true;
 }
 
-static void release_json(void *value)
-{
-    json_decref(value);
-}
-
 static bool read_batch(struct sender *sender, int64_t after, int64_t last, struct sent **ret, int *ret_count, struct error *err)
 {
     const struct sending *sending = sender->sending;
@@ -176,8 +171,8 @@ static bool read_batch(struct sender *sender, int64_t after, int64_t last, struc
     struct sent *rows = ok ? arena_alloc(sender->arena, ((size_t)found.count + 1) * sizeof *rows) : NULL;
     for (int i = 0; rows && i < found.count; i++) {
         rows[i] = (struct sent){.ordinal = db_rows_int(&found, i, 2), .key = db_rows_text(&found, i, 0), .content = db_rows_text(&found, i, 1),
-                                .notes = json_array()};
-        if (!arena_defer(sender->arena, release_json, rows[i].notes)) rows = NULL;
+                                .notes = json_keep(sender->arena, json_array())};
+        if (!rows[i].notes) rows = NULL;
     }
     *ret = rows;
     *ret_count = rows ? found.count : 0;

@@ -83,6 +83,16 @@ char *json_text(struct arena *arena, const json_t *value)
     return whole ? text : NULL;
 }
 
+static void release_json(void *value)
+{
+    json_decref(value);
+}
+
+json_t *json_keep(struct arena *arena, json_t *value)
+{
+    return value && arena_defer(arena, release_json, value) ? value : NULL;
+}
+
 const char *json_member_text(const json_t *object, const char *name)
 {
     return json_string_value(json_object_get(object, name));

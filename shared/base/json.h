@@ -14,6 +14,9 @@
 // JSON_DEPTH_MAX → problem_malformed with line and column. The caller owns the result.
 MUST_USE json_t *json_parse(const char *bytes, size_t length, struct error *err);
 
+// Leaves value to the arena, which releases it with its end, and returns it; NULL where there is none, or the arena failed and value is released.
+MUST_USE json_t *json_keep(struct arena *arena, json_t *value);
+
 // Compact text of value in the arena; NULL when the arena failed.
 char *json_text(struct arena *arena, const json_t *value);
 

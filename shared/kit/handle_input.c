@@ -11,7 +11,6 @@ static bool query_read(struct request *rq, struct error *err);
 static bool query_split(struct request *rq, struct text_pair *pairs, size_t *ret_count, struct error *err);
 static bool body_read(struct request *rq, struct error *err);
 static bool body_is_json(const struct request *rq);
-static void release_json(void *value);
 
 bool input_read(struct request *rq, struct error *err)
 {
@@ -76,7 +75,7 @@ static bool body_read(struct request *rq, struct error *err)
     if (http->body_length == 0) return error_set(err, &problem_malformed, "Send a JSON object as the body.");
     json_t *body = json_parse(http->body, http->body_length, err);
     if (!body) return false;
-    if (!arena_defer(rq->arena, release_json, body)) return error_set(err, &problem_unavailable, NULL);
+    if (!json_keep(rq->arena, body)) return error_set(err, &problem_unavailable, NULL);
     rq->body = body;
     const enum field_mode mode = route->partial ? FIELD_PARTIAL : FIELD_WHOLE;
     return field_decode(route->body, body, mode, input, rq->arena, err);
@@ -89,9 +88,4 @@ static bool body_is_json(const struct request *rq)
     const size_t length = strlen("application/json");
     if (!type || strncasecmp(type, "application/json", length) != 0) return false;
     return strchr(" \t;", type[length]) != NULL; // the NUL at the end counts too
-}
-
-static void release_json(void *value)
-{
-    json_decref(value);
 }

@@ -5,11 +5,6 @@
 #include "inbox_private.h"
 #include "kit_sql.h"
 
-static void release_json(void *value)
-{
-    json_decref(value);
-}
-
 // A tombstone is one whatever type it names: a handler that reads data never gets it.
 static const struct subscription *subscription_of(const struct app *app, const struct kafka_message *message, const char *type)
 {
@@ -33,7 +28,7 @@ void arrival_read(struct app *app, const struct kafka_message *message, struct a
     if (!topic_is_ours(app, message->topic)) return;
     json_t *data = NULL;
     if (!event_decode(message, arena, &ret->event, &data, &ret->decode_error)) return;
-    if (data && !arena_defer(arena, release_json, data)) {
+    if (data && !json_keep(arena, data)) {
         error_set(&ret->decode_error, &problem_unavailable, NULL);
         return;
     }

@@ -11,17 +11,12 @@
 #include "field.h"
 #include "id.h"
 
-static void release_json(void *value)
-{
-    json_decref(value);
-}
-
 // Most rows have nothing to be said of.
 PRINTF_LIKE(3, 0)
 static void add_text(json_t **list, struct arena *arena, const char *format, va_list arguments)
 {
     const char *text = arena_vprintf(arena, format, arguments);
-    if (!*list && !arena_defer(arena, release_json, *list = json_array())) *list = NULL;
+    if (!*list) *list = json_keep(arena, json_array());
     json_array_append_new(*list, json_string(text ? text : "repaired or refused"));
 }
 

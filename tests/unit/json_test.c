@@ -137,6 +137,19 @@ static void members_are_texts_or_nothing(void **state)
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+static void what_an_arena_keeps_it_releases(void **state)
+{
+    (void)state;
+    struct arena *own = arena_new(4096);
+    json_t *value = json_object();
+    assert_ptr_equal(json_keep(own, json_incref(value)), value);
+    assert_int_equal(value->refcount, 2);
+    arena_free(own);
+    assert_int_equal(value->refcount, 1);
+    json_decref(value);
+    assert_null(json_keep(arena, NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +162,7 @@ int main(void)
         TEST(breadth_does_not_nest),
         TEST(text_is_none_when_the_arena_is_full),
         TEST(members_are_texts_or_nothing),
+        TEST(what_an_arena_keeps_it_releases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
