@@ -14,25 +14,10 @@
 #include "mail_job.h"
 #include "password.h"
 #include "session.h"
+#include "test_arena.h"
 
 #define NOW_S 1800000000
 #define PROJECT "demo-project"
-
-static struct arena *arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena = arena_new(1 << 20);
-    return arena ? 0 : 1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
 
 // --- Refresh ----------------------------------------------------------------------------------------
 
@@ -290,5 +275,5 @@ int main(void)
         cmocka_unit_test(contact_details_in_a_name_are_masked),
         cmocka_unit_test(a_row_without_user_or_type_is_refused),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_setup, arena_teardown);
 }

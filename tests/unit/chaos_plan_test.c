@@ -10,25 +10,10 @@
 #include <jansson.h>
 
 #include "plan.h"
+#include "test_arena.h"
 
 #define KILLS 200
 #define GAP_MS 2500
-
-static struct arena *arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena = arena_new(1 << 20);
-    return arena ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
 
 static struct plan plan_of(uint64_t seed, int kills)
 {
@@ -116,5 +101,5 @@ int main(void)
         cmocka_unit_test(moods_are_json),
         cmocka_unit_test(a_chance_depends_on_its_matter_and_number_alone),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_setup, arena_teardown);
 }

@@ -9,22 +9,7 @@
 #include <cmocka.h>
 
 #include "field_private.h"
-
-static struct arena *arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena = arena_new(1 << 20);
-    return arena ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
+#include "test_arena.h"
 
 static void expect_text(const struct field *field, const char *text, const char *normalised)
 {
@@ -207,7 +192,7 @@ static void bounds_of_money_are_told_in_shillings(void **state)
     expect_integer(&field, 0, "must be between 0.01 and 100.50");
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, arena_setup, arena_teardown)
 int main(void)
 {
     const struct CMUnitTest tests[] = {

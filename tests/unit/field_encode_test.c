@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "field.h"
+#include "test_arena.h"
 
 struct sample {
     struct given given;
@@ -22,22 +23,6 @@ static const char *const skill_names[] = {"cooking", "driving", NULL};
 FIELDS(sample, FIELD(sample, name, .required = true, .nullable = true, .min = 2, .max = 10, .doc = "A name."),
        FIELD(sample, salary, .format = FORMAT_MONEY, .nullable = true, .min = 50, .max = 100000050), FIELD(sample, active, .nullable = true),
        FIELD(sample, skills, .nullable = true, .choices = skill_names), FIELD(sample, extra, .nullable = true))
-
-static struct arena *arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena = arena_new(1 << 20);
-    return arena ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
 
 // Decoded and encoded again.
 static const char *again(const char *text)
@@ -146,7 +131,7 @@ static void tables_of_answers_refer_to_each_other(void **state)
     assert_string_equal(schema_text(&part_fields, false), "{\"type\":\"object\",\"properties\":{\"id\":{\"type\":\"string\"}},\"required\":[\"id\"]}");
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, arena_setup, arena_teardown)
 int main(void)
 {
     const struct CMUnitTest tests[] = {

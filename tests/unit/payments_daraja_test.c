@@ -12,25 +12,11 @@
 #include "callback.h"
 #include "daraja.h"
 #include "settle.h"
+#include "test_arena.h"
 
-static struct arena *arena;
 static const struct payments_settings settings = {
     .secret = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", .shortcode = "174379", .passkey = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919",
     .transaction_type = "CustomerPayBillOnline", .till = "", .callback_url = "https://api.example.com/api"};
-
-static int setup(void **state)
-{
-    (void)state;
-    arena = arena_new(1 << 20);
-    return arena ? 0 : 1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
 
 static void times_are_east_africa_time(void **state)
 {
@@ -149,5 +135,5 @@ int main(void)
         cmocka_unit_test(a_failed_callback_has_no_metadata),
         cmocka_unit_test(anything_else_is_no_callback),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_setup, arena_teardown);
 }

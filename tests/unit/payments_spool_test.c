@@ -11,22 +11,7 @@
 
 #include "callback.h"
 #include "refusals.h"
-
-static struct arena *arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    arena = arena_new(1 << 20);
-    return arena ? 0 : 1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
+#include "test_arena.h"
 
 static int taken;
 static bool refuse_all;
@@ -127,5 +112,5 @@ int main(void)
         cmocka_unit_test(a_callback_that_cannot_be_spooled_leaves_nothing),
         cmocka_unit_test(a_callback_is_read_whole_or_later),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_setup, arena_teardown);
 }
