@@ -16,6 +16,7 @@ static bool check_collection(struct db *db, void *argument, struct error *err)
 {
     const struct check *check = argument;
     const struct collection *collection = check->collection;
+    if (!db_exec(db, &SQL_import_check_plans, DB_NOTHING, NULL, err)) return false;
     for (int i = 0; i < IMPORT_REFERENCES && collection->references[i].member; i++)
         if (collection->references[i].target && !check_reference(db, check, i, err)) return false;
     return true;

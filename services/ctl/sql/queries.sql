@@ -57,8 +57,12 @@ UPDATE import_collections SET quarantined = read WHERE run = $1 AND place = 0;
 
 -- name: import_reference_is_lost
 -- Whether any reference at place $3 of $1 leads to no row of $4: most files need no more. $5: an empty reference is fine. Counted, since
--- for the first alone the planner would compare each row with each.
+-- the planner would look for the first alone in another way, the slow one where there is none.
 SELECT count(*) > 0 FROM import_rows AS r
+-- name: import_check_plans
+-- For this transaction: nobody has counted the rows that were just read, and for a few each would be compared with each.
+SELECT set_config('enable_nestloop', 'off', true);
+
  WHERE collection = $1 AND run = $2 AND NOT ($5::boolean AND coalesce(refs[$3], '') = '')
    AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $4 AND t.row_key = r.refs[$3]);
 
