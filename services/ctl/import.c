@@ -8,7 +8,7 @@
 
 #define ARENA_BYTES ((size_t)256 << 20)
 
-static bool import_file(struct import *import, const char *path, struct error *err);
+static bool import_whole(struct import *import, struct error *err);
 static bool open_staging(struct import *import, const struct stack *stack, struct error *err);
 static bool start_run(struct import *import, struct db *lock, const char *path, struct error *err);
 
@@ -22,11 +22,12 @@ int command_import(const struct stack *stack, int argc, char **argv)
     struct error err = {.arena = stack->arena};
     struct import import = {.stack = stack, .terminal = isatty(STDERR_FILENO)};
     struct db lock = {0};
-    bool ok = open_staging(&import, stack, &err);
+    bool ok = import_file_open(&import.file, path, &err) && open_staging(&import, stack, &err);
     if (ok) db_begin(&lock, import.pool, DB_READ, stack->arena);
-    ok = ok && start_run(&import, &lock, path, &err) && import_file(&import, path, &err);
+    ok = ok && start_run(&import, &lock, path, &err) && import_whole(&import, &err);
     if (import.pool) db_end(&lock);
     db_pool_close(import.pool);
+    import_file_close(&import.file);
     return ok ? 0 : command_failed(&err);
 }
 
@@ -60,13 +61,13 @@ static bool finish_unknown(struct import *import, struct error *err)
     return ok;
 }
 
-static bool import_file(struct import *import, const char *path, struct error *err)
+static bool import_whole(struct import *import, struct error *err)
 {
     int64_t began_ms = clock_monotonic_ms(), rows = 0;
     const char *damage = NULL;
-    if (!import_read(import, path, &rows, &damage, err)) return false;
+    if (!import_read(import, &rows, &damage, err)) return false;
     const bool sent = import_check_and_send(import, rows, err);
-    if (!import_children_finish(import, err) || !sent || !finish_unknown(import, err)) return false;
+    if (!import_children_finish(import, err) || !sent || !import_file_keep(import, err) || !finish_unknown(import, err)) return false;
     int64_t took_ms = clock_monotonic_ms() - began_ms;
     if (import->terminal) fputc('\n', stderr);
     if (!import_report(import, NULL, err)) return false;

@@ -4,6 +4,8 @@
 // import_stages.c, report (import_report.c). Killed anywhere, it is run again.
 #pragma once
 
+#include <time.h>
+
 #include "command.h"
 #include "service_names.h"
 
@@ -30,8 +32,17 @@ int64_t import_place(const char *collection);
 #define IMPORT_SENDERS 2
 #define IMPORT_CONNECTIONS (IMPORT_SENDERS + 2)
 
+// A row stays in the file until it is sent, so the file has to stay as it was.
+struct import_file {
+    int fd;
+    bool is_open;
+    size_t bytes;
+    struct timespec written_at;
+};
+
 struct import {
     const struct stack *stack;
+    struct import_file file;
     struct db_pool *pool;
     int64_t run;             // number of this run
     struct child children[IMPORT_SENDERS][SERVICE_COUNT]; // in the order of service_names
@@ -39,9 +50,17 @@ struct import {
     int64_t progress_due_ms;
 };
 
-// Reads the file into the staging database: every row as given, and whatever else stands in the file as well. What is in no
-// known collection is counted and kept back. *ret_damage describes damage outside rows (truncated file), NULL when none.
-MUST_USE bool import_read(struct import *import, const char *path, int64_t *ret_rows, const char **ret_damage, struct error *err);
+MUST_USE bool import_file_open(struct import_file *file, const char *path, struct error *err);
+void import_file_close(struct import_file *file);
+// What stands there, in the arena's keeping; NULL when it cannot be read, or the file was changed meanwhile.
+char *import_file_text(const struct import_file *file, int64_t offset, int64_t bytes, struct arena *arena, struct error *err);
+// Takes what this run has quarantined over into the staging database.
+MUST_USE bool import_file_keep(struct import *import, struct error *err);
+
+// Notes in the staging database where each row stands, and what else stands in the file. A row that waits for its service, or cannot be
+// taken as it stands, is kept there whole; what is in no known collection is counted and kept back. *ret_damage describes damage
+// outside rows (truncated file), NULL when none.
+MUST_USE bool import_read(struct import *import, int64_t *ret_rows, const char **ret_damage, struct error *err);
 MUST_USE bool import_check(struct import *import, const struct collection *collection, struct arena *arena, struct error *err);
 // done: rows of all collections sent so far, of total; moves on.
 MUST_USE bool import_send(struct import *import, const struct collection *collection, int64_t total, int64_t *done, struct error *err);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Takes a legacy file into the staging database: it is mapped, walked through (import_walk.c) and given back page by page, so that
-// memory does not grow with the file.
-#include <fcntl.h>
+// Notes the rows of a legacy file in the staging database: it is mapped, walked through (import_walk.c) and given back page by page, so
+// that memory does not grow with the file.
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ctl_sql.h"
@@ -23,7 +21,7 @@
 struct part {
     const struct batch *batch;
     struct arena *arena;       // of what is sent
-    const char **ordinals, **ids, **raws, **references, **problems, **notes;
+    const char **ordinals, **ids, **raws, **references, **problems, **notes, **offsets, **lengths;
     size_t count;
     pthread_t thread;
     bool is_written;           // by that thread, which has not been joined
@@ -43,6 +41,7 @@ struct reader {
     const char *released;      // pages before this were given back
     char collection[4 * IMPORT_NAME_BYTES + 1];
     const char *refusal;       // of all rows of the collection, or NULL
+    bool is_kept;              // its rows wait for their service
     json_t *seen;              // rows of the collections so far, by name
     int64_t ordinal, rows;
     struct batch batches[2], *batch;
@@ -59,18 +58,11 @@ static void *part_write(void *argument);
 static bool batch_await(struct batch *batch, struct error *err);
 static bool reader_close(struct reader *reader, struct error *err);
 
-bool import_read(struct import *import, const char *path, int64_t *ret_rows, const char **ret_damage, struct error *err)
+bool import_read(struct import *import, int64_t *ret_rows, const char **ret_damage, struct error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat info;
-    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) {
-        if (fd >= 0) close(fd);
-        return error_set(err, &problem_malformed, "%s cannot be read, or is empty. Name a db.json file.", path);
-    }
-    size_t size = (size_t)info.st_size;
-    char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    close(fd);
-    if (bytes == MAP_FAILED) return error_set(err, &problem_malformed, "%s cannot be mapped into memory: %m.", path);
+    const size_t size = import->file.bytes;
+    char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, import->file.fd, 0);
+    if (bytes == MAP_FAILED) return error_set(err, &problem_malformed, "The file cannot be mapped into memory: %m.");
     (void)madvise(bytes, size, MADV_SEQUENTIAL);
     struct reader reader = {.import = import, .start = bytes, .end = bytes + size, .released = bytes, .seen = json_object()};
     bool ok = reader_open(&reader) || error_set(err, &problem_unavailable, "No memory.");
@@ -120,11 +112,13 @@ static bool begin(void *state, const char *name, size_t length, struct error *er
     const json_t *seen = json_object_get(reader->seen, reader->collection);
     reader->ordinal = json_integer_value(seen);
     reader->refusal = seen ? "the file holds this collection twice; the first one was taken" : NULL;
+    const int64_t place = import_place(reader->collection);
+    reader->is_kept = place && !import_collections[place - 1].takers[0];
     if (seen) return true;
     struct db db;
     db_begin(&db, reader->import->pool, DB_READ, arena);
     bool ok = db_exec(&db, &SQL_import_collection_start,
-                      DB_IN(DB_TEXT(reader->collection), DB_INT(reader->import->run), DB_INT(import_place(reader->collection))), NULL, err);
+                      DB_IN(DB_TEXT(reader->collection), DB_INT(reader->import->run), DB_INT(place)), NULL, err);
     db_end(&db);
     return ok;
 }
@@ -148,7 +142,9 @@ static bool add_row(void *state, const char *bytes, size_t length, const char *p
     part->ordinals[part->count] = arena_printf(batch->arena, "%lld", (long long)reader->ordinal);
     part->ids[part->count] = row.id;
     part->references[part->count] = db_array(batch->arena, row.references, IMPORT_REFERENCES);
-    part->raws[part->count++] = row.raw;
+    part->raws[part->count] = row.raw || !reader->is_kept ? row.raw : arena_memdup(batch->arena, bytes, length);
+    part->offsets[part->count] = arena_printf(batch->arena, "%td", bytes - reader->start);
+    part->lengths[part->count++] = arena_printf(batch->arena, "%zu", length);
     batch->bytes += length;
     if (arena_failed(batch->arena)) return error_set(err, &problem_unavailable, "No memory.");
     give_back(reader, bytes + length);
@@ -203,7 +199,7 @@ static bool batch_start(struct batch *batch, const char *collection)
     snprintf(batch->collection, sizeof batch->collection, "%s", collection);
     batch->bytes = 0;
     for (struct part *part = batch->parts; part < batch->parts + COUNT_OF(batch->parts); part++) {
-        const char **all = arena_alloc(batch->arena, 6 * BATCH_ROWS * sizeof(const char *));
+        const char **all = arena_alloc(batch->arena, 8 * BATCH_ROWS * sizeof(const char *));
         arena_reset(part->arena);
         part->ordinals = all;
         part->ids = all + BATCH_ROWS;
@@ -211,6 +207,8 @@ static bool batch_start(struct batch *batch, const char *collection)
         part->problems = all + 3 * BATCH_ROWS;
         part->notes = all + 4 * BATCH_ROWS;
         part->references = all + 5 * BATCH_ROWS;
+        part->offsets = all + 6 * BATCH_ROWS;
+        part->lengths = all + 7 * BATCH_ROWS;
         part->count = 0;
         ok = ok && all;
     }
@@ -229,7 +227,9 @@ static bool write_rows(struct db *db, void *argument, struct error *err)
                          DB_TEXT(db_array(part->arena, part->raws, part->count)),
                          DB_TEXT(db_array(part->arena, part->references, part->count)),
                          DB_TEXT(db_array(part->arena, part->problems, part->count)),
-                         DB_TEXT(db_array(part->arena, part->notes, part->count))), NULL, err);
+                         DB_TEXT(db_array(part->arena, part->notes, part->count)),
+                         DB_TEXT(db_array(part->arena, part->offsets, part->count)),
+                         DB_TEXT(db_array(part->arena, part->lengths, part->count))), NULL, err);
 }
 
 static void *part_write(void *argument)

@@ -24,13 +24,21 @@ struct import_row import_row_read(const char *collection, const char *bytes, siz
     if (!problem || length > ROW_BYTES) problem = row_problem(collection, row, bytes, length, &parse, arena);
     struct import_row ret = {
         .id = id_is_valid(id) ? arena_strdup(arena, id) : NULL,
-        .raw = note && !problem ? repaired_text(arena, row) : import_text(arena, bytes, length, KEPT_BYTES),
+        .raw = problem ? import_text(arena, bytes, length, KEPT_BYTES) : note ? repaired_text(arena, row) : NULL,
         .problem = problem,
         .note = problem ? NULL : note,
     };
     for (int i = 0; place && i < IMPORT_REFERENCES && import_collections[place - 1].references[i].member; i++)
         ret.references[i] = arena_strdup(arena, json_member_text(row, import_collections[place - 1].references[i].member));
     return ret;
+}
+
+char *import_row_merge(const char *row, const char *changes, struct arena *arena)
+{
+    struct error err = {0};
+    CLEANUP(json_release) json_t *merged = json_parse(row, strlen(row), &err);
+    CLEANUP(json_release) json_t *changed = merged ? json_parse(changes, strlen(changes), &err) : NULL;
+    return changed && json_object_update(merged, changed) == 0 ? repaired_text(arena, merged) : NULL;
 }
 
 static char *plain_text(struct arena *arena, const struct plain_row *row, const char *member)
@@ -55,7 +63,6 @@ static bool plain(const struct collection *collection, const char *bytes, size_t
         if (import_plain_member(&row, collection->renames[i][0])) return false;
     ret->id = plain_text(arena, &row, "id");
     if (!id_is_valid(ret->id)) return false;
-    ret->raw = arena_memdup(arena, bytes, length);
     for (int i = 0; i < IMPORT_REFERENCES && collection->references[i].member; i++)
         ret->references[i] = plain_text(arena, &row, collection->references[i].member);
     return true;

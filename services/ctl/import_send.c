@@ -8,6 +8,7 @@
 
 #include "ctl_sql.h"
 #include "import.h"
+#include "import_walk.h"
 
 #define BATCH_ROWS 1000
 #define BATCH_BYTES (8 << 20)
@@ -46,6 +47,7 @@ static void *send_batches(void *argument);
 static bool send_places(struct sender *sender, int64_t after, int64_t last, struct error *err);
 static bool send_batch(struct sender *sender, int64_t *after, int64_t last, int *ret_count, struct error *err);
 static bool read_batch(struct sender *sender, int64_t after, int64_t last, struct sent **ret, int *ret_count, struct error *err);
+static bool read_row(struct sender *sender, const struct db_rows *found, int place, struct sent *ret, struct error *err);
 static bool send_rows(struct sender *sender, int taker, struct sent *rows, int count, struct error *err);
 static bool ask(struct sender *sender, int taker, struct sent *rows, int count, bool *ret_too_much, struct error *err);
 static bool take_answer(struct sender *sender, const char *service, const json_t *results, struct sent *rows, int count, struct error *err);
@@ -85,9 +87,11 @@ static bool finish(struct sending *sending, struct error *err)
     CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)1 << 20);
     struct db db;
     db_begin(&db, sending->import->pool, DB_READ, arena);
-    bool ok = db_exec(&db, &SQL_import_collection_end,
-                      DB_IN(DB_TEXT(sending->collection->name), DB_INT(sending->import->run), DB_INT(sending->imported), DB_INT(sending->unchanged),
-                            DB_BOOL(!sending->collection->takers[0])), NULL, err);
+    const bool is_taken = sending->collection->takers[0] != NULL;
+    const struct db_value name = DB_TEXT(sending->collection->name), run = DB_INT(sending->import->run);
+    bool ok = (!is_taken || db_exec(&db, &SQL_import_taken, DB_IN(name, run), NULL, err)) &&
+              db_exec(&db, &SQL_import_collection_end,
+                      DB_IN(name, run, DB_INT(sending->imported), DB_INT(sending->unchanged), DB_BOOL(!is_taken)), NULL, err);
     db_end(&db);
     return ok;
 }
@@ -169,14 +173,25 @@ static bool read_batch(struct sender *sender, int64_t after, int64_t last, struc
                       DB_IN(DB_TEXT(sending->collection->name), DB_INT(sending->import->run), DB_INT(after), DB_INT(last), DB_INT(BATCH_BYTES)), &found, err);
     db_end(&db);
     struct sent *rows = ok ? arena_alloc(sender->arena, ((size_t)found.count + 1) * sizeof *rows) : NULL;
-    for (int i = 0; rows && i < found.count; i++) {
-        rows[i] = (struct sent){.ordinal = db_rows_int(&found, i, 2), .key = db_rows_text(&found, i, 0), .content = db_rows_text(&found, i, 1),
-                                .notes = json_keep(sender->arena, json_array())};
-        if (!rows[i].notes) rows = NULL;
-    }
+    for (int i = 0; rows && ok && i < found.count; i++) ok = read_row(sender, &found, i, &rows[i], err);
     *ret = rows;
-    *ret_count = rows ? found.count : 0;
+    *ret_count = ok && rows ? found.count : 0;
     return ok && (rows || error_set(err, &problem_unavailable, "No memory."));
+}
+
+static bool read_row(struct sender *sender, const struct db_rows *found, int place, struct sent *ret, struct error *err)
+{
+    enum { KEY, ORDINAL, CONTENT, OFFSET, BYTES, REPAIRS };
+    struct arena *arena = sender->arena;
+    const char *content = db_rows_text(found, place, CONTENT), *repairs = db_rows_text(found, place, REPAIRS);
+    if (!content) {
+        content = import_file_text(&sender->sending->import->file, db_rows_int(found, place, OFFSET), db_rows_int(found, place, BYTES), arena, err);
+        if (!content) return false;
+    }
+    if (repairs) content = import_row_merge(content, repairs, arena);
+    *ret = (struct sent){.ordinal = db_rows_int(found, place, ORDINAL), .key = db_rows_text(found, place, KEY), .content = content,
+                         .notes = json_keep(arena, json_array())};
+    return (content && ret->notes) || error_set(err, &problem_unavailable, "No memory.");
 }
 
 // A batch that its taker cannot take is halved until the row at fault stands alone.

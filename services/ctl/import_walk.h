@@ -28,12 +28,14 @@ MUST_USE bool import_walk(const char *bytes, size_t length, const struct import_
 // A row as it was judged; strings live in the arena, and are texts that a database takes.
 struct import_row {
     const char *id;      // NULL where it has no usable one
-    const char *raw;     // as given, or as repaired
+    const char *raw;     // as repaired, or of a row that is kept back, as given; NULL: it is taken as it stands
     const char *references[IMPORT_REFERENCES]; // what they hold, as text; NULL where that is missing or no text
-    const char *problem; // why it cannot be taken; NULL: raw is a JSON object with this id
+    const char *problem; // why it cannot be taken; NULL: it is a JSON object with this id
     const char *note;    // what was repaired, or NULL
 };
 struct import_row import_row_read(const char *collection, const char *bytes, size_t length, const char *problem, struct arena *arena);
+// A row with members changed, both as JSON objects; NULL when they are none, or memory is short.
+char *import_row_merge(const char *row, const char *changes, struct arena *arena);
 
 // --- Plain rows ----------------------------------------------------------------------------------
 // One object of at most so many members, each a text without escapes, a short number, true, false, null, or a list of those.

@@ -339,6 +339,33 @@ static void killed_among_the_workers_it_goes_on(void **state)
     killed_when_in("housegirl_profiles");
 }
 
+static bool somebody_waits(void *database)
+{
+    return strcmp(database_ask(database, "SELECT count(*) FROM pg_locks WHERE NOT granted"), "0") != 0;
+}
+
+static bool has_said(void *line)
+{
+    const char *output;
+    return run(&output, "%s", (const char *)line) == 0;
+}
+
+// Rows stand in the file until they are sent.
+static void a_file_that_changes_meanwhile_is_noticed(void **state)
+{
+    (void)state;
+    const char *file = crowd(), *output;
+    struct database_session *meanwhile = database_hold("dc_profiles", "LOCK TABLE profiles IN SHARE MODE");
+    run(&output, "%s/dcctl import %s >%s.log 2>&1 &", setting("BIN_DIR"), file, file);
+    const bool waits = within(60, somebody_waits, (void *)(uintptr_t)"dc_profiles");
+    run(&output, "echo >>%s", file);
+    database_let_go(meanwhile);
+    assert_true(waits);
+    assert_true(within(20, has_said, arena_printf(story_arena(), "grep -q 'changed while it was imported. Import it again' %s.log", file)));
+    import_run(file);
+    assert_string_equal(rows_of("dc_profiles", "housegirl_profiles"), ALL_OF_THEM);
+}
+
 // The child of a killed import commits its batch when the next import sends the same rows: they are there, and not in the way.
 static void a_row_that_comes_in_meanwhile_is_no_conflict(void **state)
 {
@@ -348,13 +375,10 @@ static void a_row_that_comes_in_meanwhile_is_no_conflict(void **state)
     struct database_session *meanwhile =
         database_hold("dc_profiles", arena_printf(story_arena(), "INSERT INTO profiles (id, user_id, user_type) VALUES ('%s_p1', '%s_u1', 'housegirl')", word, word));
     run(&output, "%s/dcctl import %s >%s.log 2>&1 &", setting("BIN_DIR"), file, file);
-    bool waits = false;
-    for (int tries = 0; tries < 200 && !waits; tries++, sleep_ms(50))
-        waits = strcmp(database_ask("dc_profiles", "SELECT count(*) FROM pg_locks WHERE NOT granted"), "0") != 0;
+    const bool waits = within(10, somebody_waits, (void *)(uintptr_t)"dc_profiles");
     database_keep(meanwhile);
     assert_true(waits);
-    for (int tries = 0; tries < 200; tries++, sleep_ms(50))
-        if (run(&output, "grep 'rows in' %s.log", file) == 0) break;
+    within(10, has_said, arena_printf(story_arena(), "grep 'rows in' %s.log", file));
     run(&output, "cat %s.log", file);
     expect_report(output, "profiles", "1 1 0 0 0 0"); // new to auth
     expect_report(output, "housegirl_profiles", "1 1 0 0 0 0");
@@ -383,7 +407,8 @@ int main(void)
         STORY(what_no_database_holds_is_kept_back), STORY(numbers_and_texts_are_told_apart_where_it_matters),
         STORY(what_is_no_file_of_ours_is_refused_in_a_sentence),
         cmocka_unit_test_setup_teardown(a_row_that_breaks_its_batch_is_found, a_word_of_its_own, without_poison),
-        STORY(killed_among_the_users_it_goes_on), STORY(killed_among_the_workers_it_goes_on), STORY(a_row_that_comes_in_meanwhile_is_no_conflict),
+        STORY(killed_among_the_users_it_goes_on), STORY(killed_among_the_workers_it_goes_on), STORY(a_file_that_changes_meanwhile_is_noticed),
+        STORY(a_row_that_comes_in_meanwhile_is_no_conflict),
         STORY(only_one_runs_at_a_time),
     };
     return cmocka_run_group_tests(tests, story_setup, story_teardown);

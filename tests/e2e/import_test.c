@@ -130,6 +130,17 @@ static void what_is_kept_back_is_kept_as_given(void **state)
     }
 }
 
+// Her tribe and her address are in no second place where nobody would look for them when she is erased.
+static void what_a_service_has_taken_is_kept_there_alone(void **state)
+{
+    (void)state;
+    static const char *const count = "SELECT count(*) FROM import_rows WHERE row_key LIKE '%s\\_%%' AND %s";
+    assert_string_equal(database_ask("dc_import", count, word, "content IS NOT NULL AND collection NOT LIKE 'agenc%'"), "0");
+    assert_string_not_equal(database_ask("dc_import", count, word, "content IS NULL AND collection = 'housegirl_profiles'"), "0");
+    assert_string_equal(database_ask("dc_import", count, word, "content IS NULL AND collection IN ('agencies', 'agency_workers', 'agency_clients')"), "0");
+    assert_string_equal(database_ask("dc_import", "SELECT count(*) FROM import_findings WHERE raw IS NULL AND state = 'quarantined'"), "0");
+}
+
 static struct answer worker(const char *id)
 {
     struct answer answer = call(NULL, "GET", arena_printf(story_arena(), "/api/housegirls/%s", own(id)), NULL);
@@ -347,7 +358,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_accounted_for), cmocka_unit_test(what_was_repaired_is_said), cmocka_unit_test(what_is_kept_back_says_why),
-        cmocka_unit_test(what_is_kept_back_is_kept_as_given), cmocka_unit_test(workers_are_seen_by_everybody),
+        cmocka_unit_test(what_is_kept_back_is_kept_as_given),
+        cmocka_unit_test(what_a_service_has_taken_is_kept_there_alone), cmocka_unit_test(workers_are_seen_by_everybody),
         cmocka_unit_test(families_and_agencies_are_seen_by_who_is_signed_in), cmocka_unit_test(users_are_what_their_profiles_say),
         cmocka_unit_test(nobody_has_a_password_but_everybody_gets_a_link), cmocka_unit_test(the_others_are_told),
         cmocka_unit_test(a_second_run_changes_nothing), cmocka_unit_test(a_fixed_file_takes_what_was_kept_back),

@@ -48,7 +48,8 @@ static bool begin(void *state, const char *name, size_t length, struct error *er
 static void claim_row(const struct import_row *row, const char *bytes, size_t length)
 {
     struct error err = {0};
-    claim_text(row->raw, "a row");
+    claim(row->raw || !(row->problem || row->note), "what is not taken as it stands is kept");
+    if (row->raw) claim_text(row->raw, "a row");
     claim(!row->id || id_is_valid(row->id), "%s", row->id);
     if (row->problem) {
         claim_text(row->problem, "a reason");
@@ -56,10 +57,9 @@ static void claim_row(const struct import_row *row, const char *bytes, size_t le
         return;
     }
     if (row->note) claim_text(row->note, "a note");
-    CLEANUP(json_release) json_t *taken = json_parse(row->raw, strlen(row->raw), &err);
-    CLEANUP(json_release) json_t *given = json_parse(bytes, length, &err);
-    claim(row->id && text_equal(json_member_text(taken, "id"), row->id), "'%s' has the id %s", row->raw, row->id);
-    claim(row->note || json_equal(taken, given), "'%.*s' became '%s' without a word", (int)length, bytes, row->raw);
+    CLEANUP(json_release) json_t *taken = row->raw ? json_parse(row->raw, strlen(row->raw), &err) : json_parse(bytes, length, &err);
+    claim(row->id && text_equal(json_member_text(taken, "id"), row->id), "'%.*s' has the id %s", (int)length, bytes, row->id);
+    claim(json_is_object(taken) && (row->note || !row->raw), "'%.*s' became '%s' without a word", (int)length, bytes, row->raw);
 }
 
 static bool take(void *state, const char *bytes, size_t length, const char *problem, struct error *err)

@@ -27,26 +27,30 @@ DELETE FROM import_findings WHERE collection = $1 AND row_key = ANY ($3::text[])
 UPDATE import_collections SET read = $2 WHERE collection = $1;
 
 -- name: import_add
--- $1 collection, $2 run, then a batch of rows: places, ids, rows, references, problems, repairs. The first row with an id is taken, all others
--- are quarantined. Waits for no disk: what a run says last (import_collection_end) does, and so for all before it; a run that the server
--- does not survive is run again.
+-- $1 collection, $2 run, then a batch of rows: places, ids, rows (null: as it stands in the file), references, problems, repairs, and where
+-- they stand in the file. The first row with an id is taken, all others are quarantined. Waits for no disk: what a run says last
+-- (import_collection_end) does, and so for all before it; a run that the server does not survive is run again.
 WITH given AS (
     SELECT g.* FROM (SELECT set_config('synchronous_commit', 'off', true)) AS late,
-                    unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[]) AS g(ordinal, id, raw, refs, problem, note)
+                    unnest($3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::integer[])
+                        AS g(ordinal, id, raw, refs, problem, note, file_offset, file_bytes)
 ), taken AS (
-    INSERT INTO import_rows AS kept (collection, row_key, run, ordinal, content, refs)
-    SELECT DISTINCT ON (id) $1, id, $2::integer, ordinal, raw::json, refs::text[] FROM given WHERE problem IS NULL ORDER BY id, ordinal
+    INSERT INTO import_rows AS kept (collection, row_key, run, ordinal, content, refs, file_offset, file_bytes)
+    SELECT DISTINCT ON (id) $1, id, $2::integer, ordinal, raw::json, refs::text[], file_offset, file_bytes
+      FROM given WHERE problem IS NULL ORDER BY id, ordinal
     ON CONFLICT (collection, row_key) DO UPDATE
-       SET run = excluded.run, ordinal = excluded.ordinal, content = excluded.content, refs = excluded.refs
+       SET run = excluded.run, ordinal = excluded.ordinal, content = excluded.content, refs = excluded.refs,
+           file_offset = excluded.file_offset, file_bytes = excluded.file_bytes, repairs = NULL
      WHERE kept.run <> excluded.run
     RETURNING ordinal
 ), judged AS (
     SELECT *, ordinal IN (SELECT ordinal FROM taken) AS is_taken FROM given
 )
-INSERT INTO import_findings (collection, row_key, run, ordinal, state, notes, raw)
+INSERT INTO import_findings (collection, row_key, run, ordinal, state, notes, raw, file_offset, file_bytes)
 SELECT $1, CASE WHEN is_taken THEN id ELSE '#' || ordinal END, $2, ordinal, CASE WHEN is_taken THEN 'repaired' ELSE 'quarantined' END,
        CASE WHEN is_taken THEN string_to_array(note, '; ') ELSE ARRAY[coalesce(problem, 'another row of the collection has the same id')] END,
-       CASE WHEN NOT is_taken THEN raw END
+       CASE WHEN NOT is_taken THEN raw END,
+       CASE WHEN NOT is_taken AND raw IS NULL THEN file_offset END, CASE WHEN NOT is_taken AND raw IS NULL THEN file_bytes END
   FROM judged WHERE NOT is_taken OR note IS NOT NULL;
 
 -- name: import_unknown_end
@@ -55,14 +59,14 @@ UPDATE import_collections SET quarantined = read WHERE run = $1 AND place = 0;
 
 -- references: $3 member, $4 its place in refs
 
--- name: import_reference_is_lost
--- Whether any reference at place $3 of $1 leads to no row of $4: most files need no more. $5: an empty reference is fine. Counted, since
--- the planner would look for the first alone in another way, the slow one where there is none.
-SELECT count(*) > 0 FROM import_rows AS r
 -- name: import_check_plans
 -- For this transaction: nobody has counted the rows that were just read, and for a few each would be compared with each.
 SELECT set_config('enable_nestloop', 'off', true);
 
+-- name: import_reference_is_lost
+-- Whether any reference at place $3 of $1 leads to no row of $4: most files need no more. $5: an empty reference is fine. Counted, since
+-- the planner would look for the first alone in another way, the slow one where there is none.
+SELECT count(*) > 0 FROM import_rows AS r
  WHERE collection = $1 AND run = $2 AND NOT ($5::boolean AND coalesce(refs[$3], '') = '')
    AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $4 AND t.row_key = r.refs[$3]);
 
@@ -81,7 +85,7 @@ WITH of_profile AS (
      WHERE r.collection = $1 AND r.run = $2
        AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $5 AND t.row_key = r.refs[$4])
 ), repaired AS (
-    UPDATE import_rows AS r SET content = jsonb_set(content::jsonb, ARRAY[$3::text], to_jsonb(m.target))::json, refs[$4] = m.target
+    UPDATE import_rows AS r SET repairs = coalesce(repairs, '{}') || jsonb_build_object($3::text, m.target), refs[$4] = m.target
       FROM meant AS m WHERE r.collection = $1 AND r.row_key = m.row_key
     RETURNING r.collection, r.row_key, r.run, r.ordinal, m.given, m.target
 )
@@ -97,7 +101,7 @@ WITH meant AS (
      WHERE r.collection = $1 AND r.run = $2
        AND NOT EXISTS (SELECT FROM import_rows AS u WHERE u.collection = 'profiles' AND u.refs[1] = r.refs[$4])
 ), repaired AS (
-    UPDATE import_rows AS r SET content = jsonb_set(content::jsonb, ARRAY[$3::text], to_jsonb(m.target))::json, refs[$4] = m.target
+    UPDATE import_rows AS r SET repairs = coalesce(repairs, '{}') || jsonb_build_object($3::text, m.target), refs[$4] = m.target
       FROM meant AS m WHERE r.collection = $1 AND r.row_key = m.row_key
     RETURNING r.collection, r.row_key, r.run, r.ordinal, m.given, m.target
 )
@@ -113,13 +117,15 @@ WITH lost AS (
        AND NOT EXISTS (SELECT FROM import_rows AS t WHERE t.collection = $5 AND t.row_key = r.refs[$4])
     RETURNING *
 )
-INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes, raw)
+INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes, raw, file_offset, file_bytes)
 SELECT l.collection, l.row_key, l.run, l.ordinal, 'quarantined',
        ARRAY[CASE WHEN coalesce(l.refs[$4], '') = '' THEN format('%s is missing', $3::text)
                   WHEN t.row_key IS NOT NULL THEN format('%s leads to %s %s, which is quarantined itself', $3::text, $5::text, left(l.refs[$4], 64))
-                  ELSE format('%s leads to %s %s, which is not there', $3::text, $5::text, left(l.refs[$4], 64)) END], l.content::text
+                  ELSE format('%s leads to %s %s, which is not there', $3::text, $5::text, left(l.refs[$4], 64)) END],
+       l.content::text, CASE WHEN l.content IS NULL THEN l.file_offset END, CASE WHEN l.content IS NULL THEN l.file_bytes END
   FROM lost AS l LEFT JOIN import_findings AS t ON t.collection = $5 AND t.row_key = l.refs[$4] AND t.state = 'quarantined'
-ON CONFLICT (collection, row_key) DO UPDATE SET state = 'quarantined', notes = f.notes || excluded.notes, raw = excluded.raw;
+ON CONFLICT (collection, row_key) DO UPDATE SET state = 'quarantined', notes = f.notes || excluded.notes, raw = excluded.raw,
+   file_offset = excluded.file_offset, file_bytes = excluded.file_bytes;
 
 -- name: import_reference_check_user
 -- The same for a reference to a user: users stand in the profiles collection.
@@ -129,12 +135,14 @@ WITH lost AS (
        AND NOT EXISTS (SELECT FROM import_rows AS p WHERE p.collection = 'profiles' AND p.refs[1] = r.refs[$4])
     RETURNING *
 )
-INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes, raw)
+INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes, raw, file_offset, file_bytes)
 SELECT l.collection, l.row_key, l.run, l.ordinal, 'quarantined',
        ARRAY[CASE WHEN coalesce(l.refs[$4], '') = '' THEN format('%s is missing', $3::text)
-                  ELSE format('%s leads to user %s, who is not there', $3::text, left(l.refs[$4], 64)) END], l.content::text
+                  ELSE format('%s leads to user %s, who is not there', $3::text, left(l.refs[$4], 64)) END],
+       l.content::text, CASE WHEN l.content IS NULL THEN l.file_offset END, CASE WHEN l.content IS NULL THEN l.file_bytes END
   FROM lost AS l
-ON CONFLICT (collection, row_key) DO UPDATE SET state = 'quarantined', notes = f.notes || excluded.notes, raw = excluded.raw;
+ON CONFLICT (collection, row_key) DO UPDATE SET state = 'quarantined', notes = f.notes || excluded.notes, raw = excluded.raw,
+   file_offset = excluded.file_offset, file_bytes = excluded.file_bytes;
 
 -- sending
 
@@ -144,9 +152,9 @@ SELECT coalesce(max(ordinal), 0) FROM import_rows WHERE collection = $1 AND run 
 
 -- name: import_batch
 -- Rows of the places $3 (not included) to $4, in order: up to $5 bytes and the row that goes over them.
-SELECT row_key, content, ordinal
-  FROM (SELECT row_key, content, ordinal,
-               coalesce(sum(octet_length(content::text)) OVER (ORDER BY ordinal ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+SELECT row_key, ordinal, content, file_offset, file_bytes, repairs
+  FROM (SELECT row_key, ordinal, content, file_offset, file_bytes, repairs,
+               coalesce(sum(coalesce(octet_length(content::text), file_bytes)) OVER (ORDER BY ordinal ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
           FROM import_rows WHERE collection = $1 AND run = $2 AND ordinal > $3 AND ordinal <= $4) AS r
  WHERE before < $5 ORDER BY ordinal;
 
@@ -157,12 +165,18 @@ WITH said AS (
       FROM unnest($3::text[], $4::boolean[], $5::text[]) AS s(row_key, is_quarantined, notes)
 ), gone AS (
     DELETE FROM import_rows AS r USING said AS s WHERE r.collection = $1 AND r.row_key = s.row_key AND s.is_quarantined
-    RETURNING r.row_key, r.ordinal, r.content
+    RETURNING r.row_key, r.ordinal, r.content, r.file_offset, r.file_bytes
 )
-INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes, raw)
-SELECT $1, s.row_key, $2, coalesce(g.ordinal, r.ordinal), CASE WHEN s.is_quarantined THEN 'quarantined' ELSE 'repaired' END, s.notes, g.content::text
+INSERT INTO import_findings AS f (collection, row_key, run, ordinal, state, notes, raw, file_offset, file_bytes)
+SELECT $1, s.row_key, $2, coalesce(g.ordinal, r.ordinal), CASE WHEN s.is_quarantined THEN 'quarantined' ELSE 'repaired' END, s.notes,
+       g.content::text, CASE WHEN g.content IS NULL THEN g.file_offset END, CASE WHEN g.content IS NULL THEN g.file_bytes END
   FROM said AS s LEFT JOIN gone AS g USING (row_key) LEFT JOIN import_rows AS r ON r.collection = $1 AND r.row_key = s.row_key
-ON CONFLICT (collection, row_key) DO UPDATE SET state = excluded.state, notes = f.notes || excluded.notes, raw = excluded.raw;
+ON CONFLICT (collection, row_key) DO UPDATE SET state = excluded.state, notes = f.notes || excluded.notes, raw = excluded.raw,
+   file_offset = excluded.file_offset, file_bytes = excluded.file_bytes;
+
+-- name: import_taken
+-- What its services have taken is kept there, and here no longer.
+UPDATE import_rows SET content = NULL WHERE collection = $1 AND run = $2 AND content IS NOT NULL;
 
 -- name: import_collection_end
 -- $3 rows that are new in their service, $4 rows it had before; $5: no service takes them yet, so they wait.
@@ -172,6 +186,19 @@ UPDATE import_collections AS c
   FROM (SELECT count(*) FILTER (WHERE state = 'repaired') AS repaired, count(*) FILTER (WHERE state = 'quarantined') AS quarantined
           FROM import_findings WHERE collection = $1 AND run = $2) AS f
  WHERE c.collection = $1 AND c.run = $2;
+
+-- name: import_unread
+-- Quarantined rows of the run that still have to be read from its file: up to $2 bytes and the row that goes over them.
+SELECT collection, row_key, file_offset, file_bytes
+  FROM (SELECT *, coalesce(sum(file_bytes) OVER (ORDER BY collection, ordinal ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+          FROM (SELECT * FROM import_findings WHERE run = $1 AND file_offset IS NOT NULL ORDER BY collection, ordinal LIMIT 1000) AS f) AS f
+ WHERE before < $2;
+
+-- name: import_keep
+-- Those rows as they stand there: collections, ids, rows.
+UPDATE import_findings AS f SET raw = g.raw, file_offset = NULL, file_bytes = NULL
+  FROM unnest($1::text[], $2::text[], $3::text[]) AS g(collection, row_key, raw)
+ WHERE f.collection = g.collection AND f.row_key = g.row_key;
 
 -- name: import_waiting
 -- The run of a collection whose rows wait, and how many.

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// The file of an import, which its rows are read from again when they are sent or, at the end, kept back.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl_sql.h"
+#include "import.h"
+
+#define KEEP_BYTES (8 << 20)
+#define KEEP_ARENA_BYTES ((size_t)256 << 20)
+
+static bool is_unchanged(const struct import_file *file);
+static bool keep_some(struct import *import, struct arena *arena, int *ret_count, struct error *err);
+static bool read_rows(const struct import_file *file, const struct db_rows *rows, const char **texts, struct arena *arena, struct error *err);
+
+bool import_file_open(struct import_file *file, const char *path, struct error *err)
+{
+    struct stat info;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) {
+        if (fd >= 0) close(fd);
+        return error_set(err, &problem_malformed, "%s cannot be read, or is empty. Name a db.json file.", path);
+    }
+    *file = (struct import_file){.fd = fd, .is_open = true, .bytes = (size_t)info.st_size, .written_at = info.st_mtim};
+    return true;
+}
+
+void import_file_close(struct import_file *file)
+{
+    if (file->is_open) close(file->fd);
+    file->is_open = false;
+}
+
+char *import_file_text(const struct import_file *file, int64_t offset, int64_t bytes, struct arena *arena, struct error *err)
+{
+    char *text = arena_alloc(arena, (size_t)bytes + 1);
+    if (!text) error_set(err, &problem_unavailable, "No memory.");
+    else if (!is_unchanged(file)) error_set(err, &problem_unavailable, "The file was changed while it was imported. Import it again, and leave it as it is meanwhile.");
+    else if (pread(file->fd, text, (size_t)bytes, offset) == bytes) return text;
+    else error_set(err, &problem_unavailable, "The file can no longer be read. Import it again.");
+    return NULL;
+}
+
+static bool is_unchanged(const struct import_file *file)
+{
+    struct stat info;
+    return file->is_open && fstat(file->fd, &info) == 0 && (size_t)info.st_size == file->bytes && info.st_mtim.tv_sec == file->written_at.tv_sec &&
+           info.st_mtim.tv_nsec == file->written_at.tv_nsec;
+}
+
+bool import_file_keep(struct import *import, struct error *err)
+{
+    int count = 1;
+    bool ok = true;
+    while (ok && count > 0) {
+        CLEANUP(arena_cleanup) struct arena *arena = arena_new(KEEP_ARENA_BYTES);
+        ok = arena ? keep_some(import, arena, &count, err) : error_set(err, &problem_unavailable, "No memory.");
+    }
+    return ok;
+}
+
+static bool keep_some(struct import *import, struct arena *arena, int *ret_count, struct error *err)
+{
+    enum { COLLECTION, KEY };
+    struct db db;
+    struct db_rows rows = {0};
+    db_begin(&db, import->pool, DB_WRITE, arena);
+    bool ok = db_rows(&db, &SQL_import_unread, DB_IN(DB_INT(import->run), DB_INT(KEEP_BYTES)), &rows, err);
+    const size_t count = (size_t)rows.count;
+    const char **collections = arena_alloc(arena, 3 * (count + 1) * sizeof(const char *)), **keys = collections + count, **texts = keys + count;
+    ok = ok && (collections || error_set(err, &problem_unavailable, "No memory."));
+    for (int i = 0; ok && i < rows.count; i++) {
+        collections[i] = db_rows_text(&rows, i, COLLECTION);
+        keys[i] = db_rows_text(&rows, i, KEY);
+    }
+    ok = ok && (!count || (read_rows(&import->file, &rows, texts, arena, err) &&
+                           db_exec(&db, &SQL_import_keep,
+                                   DB_IN(DB_TEXT(db_array(arena, collections, count)), DB_TEXT(db_array(arena, keys, count)),
+                                         DB_TEXT(db_array(arena, texts, count))), NULL, err) &&
+                           db_commit(&db, err)));
+    db_end(&db);
+    *ret_count = rows.count;
+    return ok;
+}
+
+static bool read_rows(const struct import_file *file, const struct db_rows *rows, const char **texts, struct arena *arena, struct error *err)
+{
+    enum { OFFSET = 2, BYTES };
+    for (int i = 0; i < rows->count; i++)
+        if (!(texts[i] = import_file_text(file, db_rows_int(rows, i, OFFSET), db_rows_int(rows, i, BYTES), arena, err))) return false;
+    return true;
+}
