@@ -36,7 +36,7 @@ void payments_database_clean(struct payments_database *made)
     kit_forget(&made->kit);
     test_database_run(&made->kit.database,
                       "SET session_replication_role = replica; TRUNCATE user_purchases, payment_packages, contact_access, ledger_entries, ledger_balances, "
-                      "pushes, stk_callbacks, refunds, agency_payments, workers, payers, outbox, audit_log CASCADE; SET session_replication_role = origin;"
+                      "pushes, stk_callbacks, refunds, agency_payments, workers, payers, erased, outbox, audit_log CASCADE; SET session_replication_role = origin;"
                       "INSERT INTO payment_packages (id, name, price, contacts_included) VALUES ('p1', 'Three contacts', 49950, 3);"
                       "INSERT INTO workers VALUES ('w1', 'wp1', true), ('w2', 'wp2', true), ('w3', 'wp3', false)");
 }

@@ -16,6 +16,9 @@
 
 static struct payments_database made;
 
+static const char *refund_asked(int credits);
+static void refund_told(bool completed);
+
 static int setup(void **state)
 {
     (void)state;
@@ -166,6 +169,43 @@ static void the_receipt_of_a_doubted_callback_is_kept_for_the_query(void **state
     db_end(&db);
 }
 
+static void forget(const char *user_id)
+{
+    struct db db = kit_session(&made.kit, DB_WRITE);
+    kit_assert_fine(&made.kit, db_exec(&db, &SQL_person_forget, DB_IN(DB_TEXT(user_id)), NULL, &made.kit.err) && db_commit(&db, &made.kit.err));
+    db_end(&db);
+}
+
+static void clean_up(void)
+{
+    struct db db = kit_session(&made.kit, DB_WRITE);
+    kit_assert_fine(&made.kit, payments_jobs[1].run(&made.app, &db, &made.kit.err) && db_commit(&db, &made.kit.err));
+    db_end(&db);
+}
+
+#define PAID_BY_HER "{\"Body\":{\"stkCallback\":{\"MerchantRequestID\":\"m-a\",\"CheckoutRequestID\":\"co-a\",\"ResultCode\":0,\"ResultDesc\":\"said\"," \
+                    "\"CallbackMetadata\":{\"Item\":[{\"Name\":\"Amount\",\"Value\":500},{\"Name\":\"MpesaReceiptNumber\",\"Value\":\"R1\"}," \
+                    "{\"Name\":\"PhoneNumber\",\"Value\":254722000111}]}}}}"
+
+// Her erasure comes between a callback and its being worked off.
+static void what_an_erased_person_paid_is_understood(void **state)
+{
+    (void)state;
+    cell(&made, "INSERT INTO stk_callbacks (push_id, source_address, body) VALUES ('push-a', '127.0.0.1', '" PAID_BY_HER "')");
+    forget("u1");
+    bool worked = false;
+    kit_assert_fine(&made.kit, settle_next(&made.app, made.kit.arena, &worked, &made.kit.err));
+    assert_string_equal(cell(&made, "SELECT outcome FROM stk_callbacks"), "applied");
+    assert_string_equal(cell(&made, "SELECT receipt FROM user_purchases"), "R1");
+    refund_asked(0);
+    cell(&made, "UPDATE refunds SET phone_number = '+254722000111'");
+    refund_told(true);
+    clean_up();
+    assert_int_equal(number(&made, "SELECT count(*) FROM pushes WHERE phone_number IS NOT NULL"), 0);
+    assert_int_equal(number(&made, "SELECT count(*) FROM stk_callbacks WHERE body ~ '254[17][0-9]{8}'"), 0);
+    assert_int_equal(number(&made, "SELECT count(*) FROM refunds WHERE phone_number IS NOT NULL"), 0);
+}
+
 static void a_callback_before_the_pushs_own_answer_waits(void **state)
 {
     (void)state;
@@ -287,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup(a_wrong_id_of_a_callback_makes_room_for_the_next, a_pushed_purchase),
         cmocka_unit_test_setup(the_id_of_the_pushs_own_answer_stays, a_pushed_purchase),
         cmocka_unit_test_setup(the_receipt_of_a_doubted_callback_is_kept_for_the_query, a_pushed_purchase),
+        cmocka_unit_test_setup(what_an_erased_person_paid_is_understood, a_pushed_purchase),
         cmocka_unit_test_setup(a_callback_before_the_pushs_own_answer_waits, a_pushed_purchase),
         cmocka_unit_test_setup(a_whole_refund_takes_the_credits_and_gives_the_money, a_pushed_purchase),
         cmocka_unit_test_setup(a_failed_refund_returns_the_credits, a_pushed_purchase),

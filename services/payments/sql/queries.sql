@@ -339,7 +339,7 @@ SELECT EXISTS (SELECT FROM pushes WHERE receipt = $1 AND id <> $2);
 
 -- name: callback_redact
 -- Phone numbers are cut out of bodies older than $1 days.
-UPDATE stk_callbacks SET body = regexp_replace(body, '2547[0-9]{8}|2541[0-9]{8}', '254·', 'g')
+UPDATE stk_callbacks SET body = without_phones(body)
  WHERE id = ANY (ARRAY(SELECT id FROM stk_callbacks
                         WHERE received_at < now() - make_interval(days => $1::integer) AND processed_at IS NOT NULL AND body ~ '254[17][0-9]{8}'
                         ORDER BY received_at LIMIT 1000));
@@ -572,7 +572,7 @@ WITH pushes_forgotten AS (
     UPDATE pushes SET phone_number = NULL WHERE user_id = $1 AND state IN ('completed', 'failed', 'expired')
     RETURNING id
 ), callbacks_forgotten AS (
-    UPDATE stk_callbacks AS c SET body = regexp_replace(body, '254[17][0-9]{8}', '254·', 'g')
+    UPDATE stk_callbacks AS c SET body = without_phones(body)
      WHERE c.push_id IN (SELECT id FROM pushes WHERE user_id = $1)
 ), refunds_forgotten AS (
     UPDATE refunds SET phone_number = NULL WHERE user_id = $1 AND state IN ('completed', 'failed')
@@ -588,8 +588,15 @@ VALUES ('dc.payments.payers', 'ke.domesticconnect.payer.forgotten.v1', $1, json_
 
 -- name: erased_forget
 -- What was still open when its person was erased: settled since, so that its phone goes, too.
-UPDATE pushes SET phone_number = NULL
- WHERE phone_number IS NOT NULL AND state IN ('completed', 'failed', 'expired') AND user_id IN (SELECT user_id FROM erased);
+WITH pushes_forgotten AS (
+    UPDATE pushes SET phone_number = NULL
+     WHERE phone_number IS NOT NULL AND state IN ('completed', 'failed', 'expired') AND user_id IN (SELECT user_id FROM erased)
+    RETURNING id
+), callbacks_forgotten AS (
+    UPDATE stk_callbacks AS c SET body = without_phones(body) WHERE c.push_id IN (SELECT id FROM pushes_forgotten)
+)
+UPDATE refunds SET phone_number = NULL
+ WHERE phone_number IS NOT NULL AND state IN ('completed', 'failed') AND user_id IN (SELECT user_id FROM erased);
 
 -- legacy rows
 
