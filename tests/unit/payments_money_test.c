@@ -271,6 +271,29 @@ static void what_was_taken_unknowingly_goes_back(void **state)
     take_push(&untold);
 }
 
+// --- From the old system --------------------------------------------------------------------------
+
+static void import(const char *collection, const char *rows_json)
+{
+    const struct importer *importer = payments_importers;
+    while (strcmp(importer->collection, collection) != 0) importer++;
+    CLEANUP(json_release) json_t *rows = json_parse(rows_json, strlen(rows_json), &made.kit.err), *results = json_array();
+    struct db db = kit_session(&made.kit, DB_WRITE);
+    kit_assert_fine(&made.kit, importer->take(&made.app, &db, rows, results, &made.kit.err) && db_commit(&db, &made.kit.err));
+    db_end(&db);
+    assert_int_equal(json_array_size(results), json_array_size(rows));
+}
+
+// Each collection counts its ids by itself: a purchase and an access of one id are two things.
+static void one_id_in_two_collections_is_two_things(void **state)
+{
+    (void)state;
+    import("user_purchases", "[{\"id\":\"1\",\"user_id\":\"u1\",\"package_id\":\"p1\",\"amount\":500,\"status\":\"completed\",\"contacts_remaining\":2}]");
+    import("contact_access", "[{\"id\":\"1\",\"user_id\":\"u1\",\"target_profile_id\":\"w1\"}]");
+    assert_int_equal(balance("u1"), 2);
+    assert_int_equal(number(&made, "SELECT count(*) FROM contact_access"), 1);
+}
+
 static void books_agree_after_all_of_it(void **state)
 {
     (void)state;
@@ -304,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup(the_ledger_is_append_only, clean),
         cmocka_unit_test_setup(one_prompt_on_a_phone_at_a_time, clean),
         cmocka_unit_test_setup(what_was_taken_unknowingly_goes_back, clean),
+        cmocka_unit_test_setup(one_id_in_two_collections_is_two_things, clean),
         cmocka_unit_test_setup(books_agree_after_all_of_it, clean),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -638,7 +638,7 @@ SELECT g.place, CASE WHEN g.id IN (SELECT id FROM made) THEN 'imported' WHEN g.p
   FROM given AS g;
 
 -- name: import_access
--- Each brings the credit that was spent on it in the old system, and spends it.
+-- Each brings the credit that was spent on it in the old system, and spends it. A purchase's opening entry may have the same id.
 WITH given AS (
     SELECT r.*, a.id AS other FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) WITH ORDINALITY AS r(id, user_id, target_profile_id, accessed_at, place)
       LEFT JOIN contact_access AS a ON a.id = r.id OR (a.user_id = r.user_id AND a.target_profile_id = r.target_profile_id)
@@ -648,7 +648,7 @@ WITH given AS (
              ORDER BY user_id, target_profile_id, accessed_at, id) AS f
 ), opening AS (
     INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference)
-    SELECT 'opening', 'credit', 1, 'credits_issued', 'user:' || user_id, id FROM fresh ORDER BY user_id
+    SELECT 'opening', 'credit', 1, 'credits_issued', 'user:' || user_id, 'access:' || id FROM fresh ORDER BY user_id
     RETURNING id
 ), spent AS (
     INSERT INTO ledger_entries (id, kind, unit, amount, from_account, to_account, reference) OVERRIDING SYSTEM VALUE
