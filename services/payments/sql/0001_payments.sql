@@ -253,6 +253,7 @@ CREATE TABLE pushes (
 CREATE UNIQUE INDEX pushes_phone_busy ON pushes (phone_number) WHERE state IN ('pushing', 'pushed');
 CREATE INDEX pushes_created ON pushes (act_at) WHERE state = 'created';
 CREATE INDEX pushes_open ON pushes (act_at) WHERE state IN ('pushing', 'pushed', 'unknown');
+CREATE INDEX pushes_doubt ON pushes (act_at) WHERE in_doubt;
 CREATE INDEX pushes_phone ON pushes (phone_number, created_at);
 CREATE INDEX pushes_user ON pushes (user_id);
 COMMENT ON TABLE pushes IS 'STK pushes: at most one for each purchase or fee, ever. States and their changes: states.c.';
