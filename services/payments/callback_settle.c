@@ -16,6 +16,7 @@ struct arrived {
 struct known_push {
     const char *state_name, *kind, *subject_id, *checkout_request_id, *merchant_request_id, *receipt;
     int64_t amount;
+    bool is_unconfirmed;
 };
 
 static bool work_off(struct db *db, void *argument, struct error *err);
@@ -23,7 +24,8 @@ static bool read_push(struct db *db, const char *push_id, struct known_push *ret
 static bool doubt_of(struct db *db, const struct arrived *arrived, const struct known_push *push, const struct stk_result *result, const char **ret,
                      struct error *err);
 static bool believe(struct db *db, const struct arrived *arrived, const struct stk_result *result, struct error *err);
-static bool leave_to_query(struct db *db, const struct arrived *arrived, const struct stk_result *result, const char *doubt, struct error *err);
+static bool leave_to_query(struct db *db, const struct arrived *arrived, const struct stk_result *result, const char *outcome, const char *doubt,
+                           struct error *err);
 
 static bool done(struct db *db, const struct arrived *arrived, const char *outcome, const char *doubt, struct error *err)
 {
@@ -51,20 +53,18 @@ static bool work_off(struct db *db, void *argument, struct error *err)
     if (!read_push(db, arrived->push_id, &push, &found, err)) return false;
     if (!found) return done(db, arrived, "no_push", NULL, err);
     if (text_equal(push.state_name, "pushing")) return db_exec(db, &SQL_callback_later, DB_IN(DB_INT(arrived->id)), NULL, err);
-    if (!stk_result_read(arrived->body, strlen(arrived->body), db->arena, &result)) {
-        metric_add(payments_of(arrived->app)->doubtful, 1);
-        return db_exec(db, &SQL_push_adopt, DB_IN(DB_TEXT(arrived->push_id), DB_TEXT(NULL), DB_TEXT(NULL), DB_TEXT(NULL)), NULL, err) &&
-               done(db, arrived, "malformed", NULL, err);
-    }
+    if (!stk_result_read(arrived->body, strlen(arrived->body), db->arena, &result))
+        return leave_to_query(db, arrived, &(struct stk_result){0}, "malformed", NULL, err);
     if (!doubt_of(db, arrived, &push, &result, &doubt, err)) return false;
-    return doubt ? leave_to_query(db, arrived, &result, doubt, err) : believe(db, arrived, &result, err);
+    return doubt ? leave_to_query(db, arrived, &result, "doubtful", doubt, err) : believe(db, arrived, &result, err);
 }
 
 static bool read_push(struct db *db, const char *push_id, struct known_push *ret, bool *ret_found, struct error *err)
 {
     enum db_found found = db_row(db, &SQL_push_lock, DB_IN(DB_TEXT(push_id)),
                                  DB_OUT(DB_GET_TEXT(&ret->state_name), DB_GET_TEXT(&ret->kind), DB_GET_TEXT(&ret->subject_id), DB_GET_INT(&ret->amount),
-                                        DB_GET_TEXT(&ret->checkout_request_id), DB_GET_TEXT(&ret->merchant_request_id), DB_GET_TEXT(&ret->receipt)), err);
+                                        DB_GET_TEXT(&ret->checkout_request_id), DB_GET_TEXT(&ret->merchant_request_id), DB_GET_TEXT(&ret->receipt),
+                                        DB_GET_BOOL(&ret->is_unconfirmed)), err);
     *ret_found = found == DB_FOUND;
     return found != DB_FAILED;
 }
@@ -86,6 +86,7 @@ static bool doubt_of(struct db *db, const struct arrived *arrived, const struct 
            : paid && result->amount != push->amount                                                    ? "another amount"
            : elsewhere                                                                                 ? "the receipt of another payment"
            : paid && push->receipt && !text_equal(push->receipt, result->receipt)                      ? "a second receipt"
+           : push->is_unconfirmed                                                                      ? "the push's own answer was lost"
                                                                                                        : NULL;
     return true;
 }
@@ -103,11 +104,16 @@ static bool believe(struct db *db, const struct arrived *arrived, const struct s
 
 // A push whose own answer was lost takes the ids from here; then M-Pesa is asked at once. For others their own id is asked about.
 // The receipt is kept for the case that M-Pesa says yes: a query tells none, and a payment without one cannot be reversed.
-static bool leave_to_query(struct db *db, const struct arrived *arrived, const struct stk_result *result, const char *doubt, struct error *err)
+// One that was taken for never sent is not sent again: M-Pesa speaks of it.
+static bool leave_to_query(struct db *db, const struct arrived *arrived, const struct stk_result *result, const char *outcome, const char *doubt,
+                           struct error *err)
 {
+    const struct settlement spoken_of = {.push_id = arrived->push_id, .event = EVENT_LOST, .detail = "M-Pesa's answer to the push was lost."};
+    enum settled settled;
     metric_add(payments_of(arrived->app)->doubtful, 1);
-    log_warning("callback_doubted", LOG_TEXT("push", arrived->push_id), LOG_TEXT("doubt", doubt));
-    return db_exec(db, &SQL_push_adopt, DB_IN(DB_TEXT(arrived->push_id), DB_TEXT(result->checkout_request_id), DB_TEXT(result->merchant_request_id), DB_TEXT(result->receipt)),
+    log_warning("callback_doubted", LOG_TEXT("push", arrived->push_id), LOG_TEXT("doubt", doubt ? doubt : outcome));
+    return push_settle(arrived->app, db, &spoken_of, &settled, err) &&
+           db_exec(db, &SQL_push_adopt, DB_IN(DB_TEXT(arrived->push_id), DB_TEXT(result->checkout_request_id), DB_TEXT(result->merchant_request_id), DB_TEXT(result->receipt)),
                    NULL, err) &&
-           done(db, arrived, "doubtful", doubt, err);
+           done(db, arrived, outcome, doubt, err);
 }

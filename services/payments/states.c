@@ -14,6 +14,7 @@ static const struct transition {
     enum push_state to;
     const char *why;
 } transitions[] = {
+    {PUSH_CREATED, EVENT_LOST, PUSH_UNKNOWN, "M-Pesa speaks of it all the same"},
     {PUSH_PUSHING, EVENT_ACCEPTED, PUSH_PUSHED, "M-Pesa took it"},
     {PUSH_PUSHING, EVENT_NOT_SENT, PUSH_CREATED, "surely never sent"},
     {PUSH_PUSHING, EVENT_REFUSED, PUSH_FAILED, "M-Pesa refused it"},

@@ -169,6 +169,40 @@ static void the_receipt_of_a_doubted_callback_is_kept_for_the_query(void **state
     db_end(&db);
 }
 
+// A push that was taken for never sent, and of which M-Pesa speaks all the same, is not sent again.
+static void what_mpesa_speaks_of_was_sent(void **state)
+{
+    (void)state;
+    for (int is_one = 0; is_one < 2; is_one++) {
+        a_pushed_purchase(state);
+        cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL");
+        callback_worked_off(&made, "a", is_one ? callback("co-a", "0", "500", "\"R1\"") : "<html>");
+        assert_string_equal(cell(&made, "SELECT state FROM pushes"), "unknown");
+        struct db db = kit_session(&made.kit, DB_WRITE);
+        assert_int_equal(db_row(&db, &SQL_push_take, DB_IN(DB_INT(60), DB_TEXT("an attempt")), (struct db_targets){0}, &made.kit.err), DB_NONE);
+        db_end(&db);
+    }
+}
+
+// What a callback alone has named is not confirmed by the same once more.
+static void a_doubted_callback_is_not_believed_the_second_time(void **state)
+{
+    (void)state;
+    cell(&made, "UPDATE pushes SET state = 'unknown', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL, act_at = now() + interval '1 hour'");
+    for (int i = 0; i < 2; i++) expect_doubt(callback("co-z", "0", "500", "\"R1\""), "the push's own answer was lost");
+    assert_int_equal(number(&made, "SELECT count(*) FROM ledger_entries"), 0);
+}
+
+// One says paid and does not fit, the next fits and says not paid: M-Pesa is asked all the same.
+static void a_doubt_outlives_a_callback_that_says_not_paid(void **state)
+{
+    (void)state;
+    expect_doubt(callback("co-a", "0", "499", "\"R1\""), "another amount");
+    assert_string_equal(callback_worked_off(&made, "a", callback("co-a", "1032", "0", "\"\"")), "applied");
+    assert_string_equal(status(), "failed");
+    assert_string_equal(cell(&made, "SELECT in_doubt AND act_at <= now() FROM pushes"), "t");
+}
+
 static void forget(const char *user_id)
 {
     struct db db = kit_session(&made.kit, DB_WRITE);
@@ -327,6 +361,9 @@ int main(void)
         cmocka_unit_test_setup(a_wrong_id_of_a_callback_makes_room_for_the_next, a_pushed_purchase),
         cmocka_unit_test_setup(the_id_of_the_pushs_own_answer_stays, a_pushed_purchase),
         cmocka_unit_test_setup(the_receipt_of_a_doubted_callback_is_kept_for_the_query, a_pushed_purchase),
+        cmocka_unit_test_setup(what_mpesa_speaks_of_was_sent, a_pushed_purchase),
+        cmocka_unit_test_setup(a_doubted_callback_is_not_believed_the_second_time, a_pushed_purchase),
+        cmocka_unit_test_setup(a_doubt_outlives_a_callback_that_says_not_paid, a_pushed_purchase),
         cmocka_unit_test_setup(what_an_erased_person_paid_is_understood, a_pushed_purchase),
         cmocka_unit_test_setup(a_callback_before_the_pushs_own_answer_waits, a_pushed_purchase),
         cmocka_unit_test_setup(a_whole_refund_takes_the_credits_and_gives_the_money, a_pushed_purchase),

@@ -244,7 +244,8 @@ UPDATE pushes SET state = 'created', act_at = now() WHERE taken_by = $1 AND stat
 UPDATE pushes SET state = 'created', act_at = now() + make_interval(secs => $2::integer) WHERE id = $1 AND state = 'pushing';
 
 -- name: push_lock
-SELECT state, subject_kind, subject_id, amount, checkout_request_id, merchant_request_id, receipt, in_doubt FROM pushes WHERE id = $1 FOR UPDATE;
+-- The last: its ids are a callback's word alone, which nobody has confirmed.
+SELECT state, subject_kind, subject_id, amount, checkout_request_id, merchant_request_id, receipt, in_doubt AND pushed_at IS NULL FROM pushes WHERE id = $1 FOR UPDATE;
 
 -- name: push_accepted
 -- $2 merchant's id, $3 checkout id, $4 seconds until the first query.
@@ -253,9 +254,10 @@ UPDATE pushes SET state = 'pushed', merchant_request_id = $2, checkout_request_i
  WHERE id = $1;
 
 -- name: push_settle
--- $2 state, $3 code, $4 words, $5 who said so, $6 receipt or null, $7 paid after it had been given up.
+-- $2 state, $3 code, $4 words, $5 who said so, $6 receipt or null, $7 paid after it had been given up. A doubt is over once it is
+-- paid, or by the answer to a question that was asked because of it: one that came while M-Pesa was asked has made the lease end.
 UPDATE pushes SET state = $2, result_code = $3, result_detail = $4, answered_by = $5, receipt = coalesce($6, receipt), was_late = was_late OR $7::boolean,
-       in_doubt = false, settled_at = now()
+       in_doubt = in_doubt AND $2 <> 'completed' AND ($5 IN ('push', 'callback') OR act_at <= now()), settled_at = now()
  WHERE id = $1;
 
 -- name: push_unknown
@@ -316,7 +318,8 @@ RETURNING id, state, checkout_request_id, query_count, 0,
 UPDATE pushes SET act_at = now() + make_interval(secs => $2::integer), result_detail = coalesce($3, result_detail) WHERE id = $1;
 
 -- name: doubt_over
-UPDATE pushes SET in_doubt = false WHERE id = $1;
+-- M-Pesa was asked; unless something doubtful has come meanwhile, which has made the lease end.
+UPDATE pushes SET in_doubt = false WHERE id = $1 AND act_at > now();
 
 -- callbacks
 
