@@ -48,6 +48,7 @@ static bool check_price(struct request *rq, const struct purchase_input *input, 
 static bool check_phone(struct request *rq, const char *phone_number, int64_t amount, struct error *err)
 {
     bool is_open = false;
+    if (!db_exec(&rq->db, &SQL_phone_lock, DB_IN(DB_TEXT(phone_number)), NULL, err)) return false;
     enum db_found found = db_row(&rq->db, &SQL_phone_in_use,
                                  DB_IN(DB_TEXT(phone_number), DB_INT(amount), DB_INT(payments_settings_of(rq->app)->repeat_s)), DB_OUT(DB_GET_BOOL(&is_open)), err);
     if (found != DB_FOUND) return found == DB_NONE;

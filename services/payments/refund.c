@@ -31,6 +31,7 @@ bool refund_create(struct request *rq, struct response *rs, struct error *err)
 
 static bool read_subject(struct request *rq, struct refundable *ret, struct error *err)
 {
+    if (!db_exec(&rq->db, &SQL_refund_subject_lock, DB_IN(DB_TEXT(rq->parameters[0])), NULL, err)) return false;
     enum db_found found = db_row(&rq->db, &SQL_refund_subject, DB_IN(DB_TEXT(rq->parameters[0])),
                                  DB_OUT(DB_GET_TEXT(&ret->kind), DB_GET_TEXT(&ret->user_id), DB_GET_INT(&ret->charged), DB_GET_TEXT(&ret->receipt),
                                         DB_GET_TEXT(&ret->status), DB_GET_INT(&ret->credits), DB_GET_TEXT(&ret->phone_number), DB_GET_INT(&ret->refunded)), err);

@@ -47,6 +47,10 @@ SELECT package_json(made) FROM made;
 -- What a package costs now, and what M-Pesa would be asked for; no row when it is not on sale.
 SELECT price, (price + 99) / 100 * 100 FROM payment_packages WHERE id = $1 AND is_active FOR SHARE;
 
+-- name: phone_lock
+-- Who buys for one phone comes one after the other: the second finds the first one's prompt.
+SELECT pg_advisory_xact_lock(hashtextextended('phone ' || $1, 0));
+
 -- name: phone_in_use
 -- A prompt that this phone still has to answer, or whether it paid the same amount ($2) in the last $3 seconds.
 SELECT state IN ('created', 'pushing', 'pushed') FROM pushes
@@ -364,6 +368,10 @@ UPDATE daraja_token SET expires_at = '-infinity' WHERE sealed_token = $1;
 UPDATE daraja_token SET sealed_token = $1, expires_at = now() + make_interval(secs => $2::integer);
 
 -- refunds
+
+-- name: refund_subject_lock
+-- Refunds of one payment are asked for one after the other, each in sight of those before.
+SELECT (SELECT id FROM user_purchases WHERE id = $1 FOR UPDATE), (SELECT id FROM agency_payments WHERE id = $1 FOR UPDATE);
 
 -- name: refund_subject
 -- What a payment was: whether it can be refunded, and how much of it was before.

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// Who asks at the same moment: one prompt on a phone, and no more given back than was paid.
+#include "payments_database.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <time.h>
+
+#include "api.h"
+#include "purchase.h"
+#include "refund.h"
+
+#define BUYERS 6
+#define ROUNDS 10
+
+static struct payments_database made;
+
+static int setup(void **state)
+{
+    (void)state;
+    return payments_database_create(&made);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return payments_database_drop(&made);
+}
+
+static int clean(void **state)
+{
+    (void)state;
+    payments_database_clean(&made);
+    return 0;
+}
+
+// A request in a session of its own.
+struct asked {
+    route_handler handler;
+    const void *input;
+    const char *id;
+    struct request rq;
+    struct error err;
+    bool done;
+};
+
+static bool ask(struct asked *asked, struct arena *arena)
+{
+    struct response rs = {0};
+    asked->rq = (struct request){.app = &made.app, .arena = arena, .input = asked->input, .parameters = {asked->id}, .caller = {.user_id = "u1"},
+                                 .now_ms = clock_now_ms(&clock_system)};
+    db_begin(&asked->rq.db, made.kit.pool, DB_WRITE, arena);
+    return asked->handler(&asked->rq, &rs, &asked->err);
+}
+
+static void *ask_and_commit(void *argument)
+{
+    struct asked *asked = argument;
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(1 << 20);
+    asked->done = ask(asked, arena) && db_commit(&asked->rq.db, &asked->err);
+    db_end(&asked->rq.db);
+    return NULL;
+}
+
+static void an_impatient_buyer_gets_one_prompt(void **state)
+{
+    const struct purchase_input input = {.package_id = "p1", .phone_number = "+254722000111"};
+    for (int round = 0; round < ROUNDS; round++) {
+        struct asked asked[BUYERS];
+        pthread_t threads[BUYERS];
+        int done = 0;
+        clean(state);
+        for (int i = 0; i < BUYERS; i++) {
+            asked[i] = (struct asked){.handler = purchase_create, .input = &input};
+            pthread_create(&threads[i], NULL, ask_and_commit, &asked[i]);
+        }
+        for (int i = 0; i < BUYERS; i++) pthread_join(threads[i], NULL);
+        for (int i = 0; i < BUYERS; i++) {
+            done += asked[i].done;
+            if (!asked[i].done) assert_ptr_equal(asked[i].err.problem, &problem_phone_busy);
+        }
+        assert_int_equal(done, 1);
+        assert_int_equal(number(&made, "SELECT count(*) FROM pushes"), 1);
+    }
+}
+
+// A part is asked for and paid back between another's look at the payment and her asking for the whole.
+static void no_more_is_given_back_than_was_paid(void **state)
+{
+    (void)state;
+    const struct refund_input part_input = {.given = {.bits = ~(uint64_t)0}, .reason = "a part", .amount = 20000}, whole_input = {.reason = "the whole"};
+    struct asked part = {.handler = refund_create, .input = &part_input, .id = "a"}, whole = {.handler = refund_create, .input = &whole_input, .id = "a"};
+    pthread_t other;
+    purchase_pushed(&made, "a", "u1", "+254722000111");
+    purchase_settled(&made, "a", EVENT_PAID, "R1");
+    kit_assert_fine(&made.kit, ask(&part, made.kit.arena));
+    pthread_create(&other, NULL, ask_and_commit, &whole);
+    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+    kit_assert_fine(&made.kit, db_script(&part.rq.db, "UPDATE refunds SET state = 'completed'", &part.err) && db_commit(&part.rq.db, &part.err));
+    pthread_join(other, NULL);
+    assert_false(whole.done);
+    assert_ptr_equal(whole.err.problem, &problem_not_refundable);
+    assert_int_equal(number(&made, "SELECT sum(amount) FROM refunds"), 20000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(an_impatient_buyer_gets_one_prompt, clean),
+        cmocka_unit_test_setup(no_more_is_given_back_than_was_paid, clean),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
