@@ -34,7 +34,7 @@ const struct setting payments_settings[] = {
     SETTING(payments_settings, callback_url, "DC_DARAJA_CALLBACK_URL", NULL,
             .doc = "Where M-Pesa reaches the gateway: https://api.example.com/api; none of Daraja's refused words (mpesa, query, cmd …) in it."),
     SETTING(payments_settings, callback_sources, "DC_DARAJA_CALLBACK_SOURCES", SAFARICOM, .doc = "Addresses and networks that may call back."),
-    SETTING(payments_settings, spool_dir, "DC_SPOOL_DIR", "/tmp", .doc = "Folder for callbacks that the database does not take in time; must outlive the process."),
+    SETTING(payments_settings, spool_dir, "DC_SPOOL_DIR", NULL, .doc = "Folder for callbacks that the database does not take in time: its own alone, as what lies there is believed; must outlive the process."),
     SETTING(payments_settings, daraja_timeout_ms, "DC_DARAJA_TIMEOUT_MS", "8000", .min = 100, .max = 60000, .doc = "Longest call to Daraja, in milliseconds."),
     SETTING(payments_settings, callback_budget_ms, "DC_CALLBACK_BUDGET_MS", "60", .min = 5, .max = 5000,
             .doc = "How long the database may take for a callback before the disk does, in milliseconds."),

@@ -25,6 +25,16 @@ static bool write_synced(const char *path, const char *text)
     return ok;
 }
 
+// A file is there for good once its folder is on the disk, too.
+static bool move_synced(const char *from, const char *to, const char *folder)
+{
+    if (rename(from, to) != 0) return unlink(from), false;
+    const int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool ok = directory >= 0 && fsync(directory) == 0;
+    if (directory >= 0) close(directory);
+    return ok;
+}
+
 bool spool_write(const char *folder, const struct spooled *callback, struct arena *arena, struct error *err)
 {
     char id[UUID_SIZE];
@@ -33,10 +43,7 @@ bool spool_write(const char *folder, const struct spooled *callback, struct aren
     CLEANUP(json_release) json_t *content = json_pack("{s:s, s:s, s:s}", "push_id", callback->push_id, "source", callback->source_address, "body", callback->body);
     const char *text = content ? json_text(arena, content) : NULL;
     if (!part || !whole || !text) return error_set(err, &problem_unavailable, NULL);
-    if (write_synced(part, text)) {
-        if (rename(part, whole) == 0) return true;
-        unlink(part);
-    }
+    if (write_synced(part, text) && move_synced(part, whole, folder)) return true;
     error_set(err, &problem_unavailable, NULL);
     return error_cause(err, "%s cannot be written: %m", folder);
 }

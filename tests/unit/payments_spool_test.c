@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -45,6 +46,29 @@ static void a_spooled_callback_goes_only_once_it_is_taken(void **state)
     assert_int_equal(count, 0);
     assert_int_equal(rmdir(folder), 0); // nothing is left, not even parts
     assert_false(spool_write(folder, &callback, arena, &err));
+}
+
+static int folders_synced;
+
+int fsync(int file)
+{
+    struct stat status;
+    if (fstat(file, &status) == 0 && S_ISDIR(status.st_mode)) folders_synced++;
+    return 0;
+}
+
+// M-Pesa is told that it was taken: from then on no power cut may lose it.
+static void what_is_spooled_is_in_a_folder_that_is_on_the_disk(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/dc-spool-XXXXXX";
+    struct error err = {0};
+    assert_non_null(mkdtemp(folder));
+    folders_synced = 0;
+    assert_true(spool_write(folder, &(const struct spooled){"push-1", "127.0.0.1", "{\"a\":\"\\\"\"}"}, arena, &err));
+    assert_int_equal(folders_synced, 1);
+    assert_true(spool_read(folder, take, &taken, NULL, &err));
+    assert_int_equal(rmdir(folder), 0);
 }
 
 static bool renames_fail;
@@ -109,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_spooled_callback_goes_only_once_it_is_taken),
+        cmocka_unit_test(what_is_spooled_is_in_a_folder_that_is_on_the_disk),
         cmocka_unit_test(a_callback_that_cannot_be_spooled_leaves_nothing),
         cmocka_unit_test(a_callback_is_read_whole_or_later),
     };
