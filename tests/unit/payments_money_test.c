@@ -2,6 +2,7 @@
 // Money and credits in the database: once, balanced, never below zero, and never a contact without a credit.
 #include "attempt.h"
 #include "payments_database.h"
+#include "push.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -294,6 +295,57 @@ static void one_id_in_two_collections_is_two_things(void **state)
     assert_int_equal(number(&made, "SELECT count(*) FROM contact_access"), 1);
 }
 
+static const char *books(void)
+{
+    struct db db = kit_session(&made.kit, DB_READ);
+    const char *report = NULL;
+    kit_assert_fine(&made.kit, db_text(&db, &SQL_reconcile, DB_IN(DB_INT(3600)), &report, NULL, &made.kit.err));
+    db_end(&db);
+    return report;
+}
+
+// What somebody has written past the service, or we by mistake.
+static void books_that_do_not_agree_say_so(void **state)
+{
+    static const struct {
+        const char *what, *finding;
+    } mistakes[] = {
+        {"UPDATE user_purchases SET status = 'failed' WHERE id = 'a'", "push_and_purchase_differ"},
+        {"UPDATE user_purchases SET status = 'completed', completed_at = now() WHERE id = 'b'", "push_and_purchase_differ"},
+        {"UPDATE agency_payments SET status = 'failed' WHERE id = 'f'", "push_and_purchase_differ"},
+        {"UPDATE user_purchases SET amount_charged = 60000 WHERE id = 'a'", "money_differs"},
+        {"INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference) VALUES ('paid', 'KES', 100, 'customers', 'mpesa', 'b')", "money_differs"},
+        {"INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference) VALUES ('refunded', 'KES', 100, 'mpesa', 'customers', 'x')", "money_differs"},
+        {"UPDATE ledger_balances SET balance = balance + 1", "balance_differs"},
+    };
+    for (size_t i = 0; i < COUNT_OF(mistakes); i++) {
+        clean(state);
+        purchase_pushed(&made, "a", "u1", "+254722000111");
+        purchase_pushed(&made, "b", "u2", "+254722000112");
+        purchase_pushed(&made, "f", "u3", "+254722000113");
+        cell(&made, "UPDATE pushes SET subject_kind = 'agency_payment' WHERE subject_id = 'f';"
+                    "INSERT INTO agency_payments (id, agency_id, payment_type, amount, amount_charged) VALUES ('f', 'ag', 'hiring', 50000, 50000)");
+        purchase_settled(&made, "a", EVENT_PAID, "R1");
+        purchase_settled(&made, "f", EVENT_PAID, "R2");
+        assert_non_null(strstr(books(), "\"consistent\" : true"));
+        cell(&made, "%s", mistakes[i].what);
+        const char *report = books();
+        if (!strstr(report, "\"consistent\" : false") || !strstr(report, mistakes[i].finding)) fail_msg("%s: %s", mistakes[i].what, report);
+    }
+}
+
+static void what_nobody_ever_told_is_for_somebody_to_look_at(void **state)
+{
+    (void)state;
+    purchase_pushed(&made, "a", "u1", "+254722000111");
+    cell(&made, "UPDATE pushes SET state = 'unknown'");
+    const struct settlement given_up = {.push_id = "push-a", .event = EVENT_GIVEN_UP, .reason = "why", .by = "nobody"};
+    enum settled settled;
+    kit_assert_fine(&made.kit, push_settle_now(&made.app, made.kit.arena, &given_up, &settled, &made.kit.err));
+    assert_non_null(strstr(books(), "given_up"));
+    assert_non_null(strstr(books(), "\"consistent\" : true"));
+}
+
 static void books_agree_after_all_of_it(void **state)
 {
     (void)state;
@@ -303,11 +355,7 @@ static void books_agree_after_all_of_it(void **state)
     purchase_settled(&made, "a", EVENT_PAID, "R1");
     purchase_settled(&made, "b", EVENT_TIMED_OUT, NULL);
     unlock("u1", "w1", "acc1", &is_new);
-    struct db db = kit_session(&made.kit, DB_READ);
-    const char *report = NULL;
-    kit_assert_fine(&made.kit, db_text(&db, &SQL_reconcile, DB_IN(DB_INT(3600)), &report, NULL, &made.kit.err));
-    db_end(&db);
-    assert_non_null(strstr(report, "\"consistent\" : true"));
+    assert_non_null(strstr(books(), "\"consistent\" : true"));
     assert_int_equal(number(&made, "SELECT sum(CASE WHEN to_account LIKE 'user:%%' THEN amount WHEN from_account LIKE 'user:%%' THEN -amount END) "
                                    "FROM ledger_entries WHERE unit = 'credit'"), 2);
 }
@@ -328,6 +376,8 @@ int main(void)
         cmocka_unit_test_setup(one_prompt_on_a_phone_at_a_time, clean),
         cmocka_unit_test_setup(what_was_taken_unknowingly_goes_back, clean),
         cmocka_unit_test_setup(one_id_in_two_collections_is_two_things, clean),
+        cmocka_unit_test_setup(books_that_do_not_agree_say_so, clean),
+        cmocka_unit_test_setup(what_nobody_ever_told_is_for_somebody_to_look_at, clean),
         cmocka_unit_test_setup(books_agree_after_all_of_it, clean),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

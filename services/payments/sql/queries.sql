@@ -494,10 +494,20 @@ SELECT count(*) FROM (SELECT FROM pushes WHERE ($1::text IS NULL OR state = $1) 
 
 -- name: reconcile
 -- What does not add up, and what is worth a look; $1: seconds after which something open is overdue.
-WITH findings AS (
-    SELECT 'ledger_not_zero' AS kind, unit AS subject, NULL::timestamptz AS since, jsonb_build_object('sum', sum) AS details
-      FROM (SELECT unit, sum(amount) AS sum FROM (SELECT unit, amount FROM ledger_entries UNION ALL SELECT unit, -amount FROM ledger_entries) AS e
-             GROUP BY unit HAVING sum(amount) <> 0) AS s
+WITH payments AS ( -- by M-Pesa: what is asked for here, not legacy rows
+    SELECT p.subject_id, p.state, p.settled_at, s.status, CASE WHEN s.status IN ('completed', 'refunded') THEN s.amount_charged ELSE 0 END AS paid
+      FROM pushes AS p
+      LEFT JOIN (SELECT 'purchase' AS kind, id, status, amount_charged FROM user_purchases
+                 UNION ALL SELECT 'agency_payment', id, status, amount_charged FROM agency_payments) AS s ON s.kind = p.subject_kind AND s.id = p.subject_id
+), money AS (
+    SELECT p.subject_id AS subject, p.paid AS owed, 'paid' AS kind FROM payments AS p
+    UNION ALL
+    SELECT id, CASE WHEN state = 'completed' THEN amount ELSE 0 END, 'refunded' FROM refunds
+), findings AS (
+    SELECT 'money_differs' AS kind, coalesce(m.subject, l.reference) AS subject, l.created_at AS since,
+           jsonb_build_object('entry', coalesce(l.kind, m.kind), 'booked', kes(coalesce(l.amount, 0)), 'told', kes(coalesce(m.owed, 0))) AS details
+      FROM money AS m FULL JOIN (SELECT * FROM ledger_entries WHERE unit = 'KES') AS l ON l.reference = m.subject AND l.kind = m.kind
+     WHERE coalesce(l.amount, 0) <> coalesce(m.owed, 0)
     UNION ALL
     SELECT 'balance_differs', b.account, NULL, jsonb_build_object('kept', b.balance, 'entries', coalesce(e.sum, 0))
       FROM ledger_balances AS b
@@ -509,9 +519,8 @@ WITH findings AS (
      WHERE u.status = 'completed' AND EXISTS (SELECT FROM pushes AS p WHERE p.subject_kind = 'purchase' AND p.subject_id = u.id) -- not a legacy row
        AND NOT EXISTS (SELECT FROM ledger_entries AS l WHERE l.reference = u.id AND l.kind = 'credits_bought')
     UNION ALL
-    SELECT 'push_and_purchase_differ', p.subject_id, p.settled_at, jsonb_build_object('push', p.state, 'purchase', u.status)
-      FROM pushes AS p JOIN user_purchases AS u ON p.subject_kind = 'purchase' AND u.id = p.subject_id
-     WHERE p.state = 'completed' AND u.status NOT IN ('completed', 'refunded')
+    SELECT 'push_and_purchase_differ', subject_id, settled_at, jsonb_build_object('push', state, 'purchase', status)
+      FROM payments WHERE (state = 'completed') IS DISTINCT FROM (status IN ('completed', 'refunded'))
     UNION ALL
     SELECT 'payment_without_purchase', push_id, received_at, '{}' FROM stk_callbacks WHERE outcome = 'no_push'
     UNION ALL
@@ -523,6 +532,8 @@ WITH findings AS (
     SELECT 'still_open', subject_id, created_at, jsonb_build_object('state', state, 'detail', result_detail) FROM pushes
      WHERE state IN ('created', 'pushing', 'pushed', 'unknown') AND created_at < now() - make_interval(secs => $1::integer)
     UNION ALL
+    SELECT 'given_up', subject_id, settled_at, jsonb_build_object('detail', result_detail) FROM pushes WHERE state = 'expired' AND answered_by = 'nobody'
+    UNION ALL
     SELECT 'paid_late', subject_id, settled_at, '{}' FROM pushes WHERE was_late
     UNION ALL
     SELECT 'refund_paid_late', id, settled_at, jsonb_build_object('payment', subject_id) FROM refunds WHERE was_late
@@ -530,7 +541,7 @@ WITH findings AS (
     SELECT 'refund_unknown', id, created_at, jsonb_build_object('payment', subject_id) FROM refunds WHERE state = 'unknown'
 )
 SELECT json_build_object('checked_at', rfc3339(now()),
-    'consistent', NOT EXISTS (SELECT FROM findings WHERE kind IN ('ledger_not_zero', 'balance_differs', 'paid_without_credits', 'push_and_purchase_differ')),
+    'consistent', NOT EXISTS (SELECT FROM findings WHERE kind IN ('money_differs', 'balance_differs', 'paid_without_credits', 'push_and_purchase_differ')),
     'pushes', (SELECT coalesce(json_object_agg(state, count), '{}') FROM (SELECT state, count(*) FROM pushes GROUP BY state) AS s),
     'callbacks', (SELECT json_build_object('received', count(*), 'waiting', count(*) FILTER (WHERE processed_at IS NULL),
                          'duplicates', count(*) FILTER (WHERE outcome = 'duplicate'), 'ignored', count(*) FILTER (WHERE outcome = 'ignored'))
