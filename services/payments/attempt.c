@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "attempt.h"
 
+#include <time.h>
+
 #include "clock.h"
 #include "log.h"
 #include "service.h"
+
+#define RECORD_TRIES 10
 
 static bool give_back(const struct attempt *attempt, struct app *app, struct arena *arena, struct error *err)
 {
@@ -21,5 +25,16 @@ bool attempt_begin(struct attempt *attempt, struct app *app, struct arena *arena
     if (attempt->is_lost && !give_back(attempt, app, arena, err)) return false;
     attempt->is_lost = false;
     id_new(clock_now_ms(app->clock), attempt->id);
+    return true;
+}
+
+bool attempt_end(struct attempt *attempt, struct app *app, struct arena *arena, bool is_sent, db_work record, void *argument, struct error *err)
+{
+    for (int tries = 1; !db_transaction(app->pool, DB_WRITE, arena, record, argument, err); tries++) {
+        attempt->is_lost = !is_sent;
+        if (!is_sent || !error_passes(err) || tries == RECORD_TRIES || atomic_load(&app->stopping)) return false;
+        error_clear(err);
+        nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    }
     return true;
 }

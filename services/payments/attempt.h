@@ -6,6 +6,8 @@
 //   if (!attempt_begin(&attempt, app, arena, err)) return false;
 //   … = db_row(&db, &SQL_push_take, DB_IN(…, DB_TEXT(attempt.id)), …);
 //   attempt.is_lost = … == DB_FAILED;
+//   …
+//   return attempt_end(&attempt, app, arena, answer.outcome != DARAJA_NOT_SENT, record, &what_became_of_it, err);
 #pragma once
 
 #include "id.h"
@@ -21,3 +23,6 @@ struct attempt {
 
 // Gives back what the last one lost, and makes a new id. False: that failed, and is tried again by the next.
 MUST_USE bool attempt_begin(struct attempt *attempt, struct app *app, struct arena *arena, struct error *err);
+// Records in a transaction what became of it. M-Pesa answers once, so a database that is away for a moment is waited for; but of what
+// was not sent only once: others may have it already where this was recorded and the database's answer to it was lost.
+MUST_USE bool attempt_end(struct attempt *attempt, struct app *app, struct arena *arena, bool is_sent, db_work record, void *argument, struct error *err);

@@ -9,6 +9,7 @@
 #include "log.h"
 
 #define CONNECTIONS 32
+#define LEASE_EXTRA_S 20 // for the database
 #define ANSWER_BYTES (64 * 1024)
 #define EAT_MS (3 * 3600 * 1000)
 #define MAC_LENGTH 32
@@ -54,6 +55,11 @@ struct daraja *daraja_new(const struct payments_settings *settings, struct error
     if (daraja->client && daraja->token) return daraja;
     daraja_free(daraja);
     return NULL;
+}
+
+int64_t daraja_lease_s(const struct app *app)
+{
+    return payments_settings_of(app)->daraja_timeout_ms / 1000 * 4 + LEASE_EXTRA_S;
 }
 
 void daraja_free(struct daraja *daraja)

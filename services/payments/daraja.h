@@ -44,6 +44,9 @@ struct daraja_query {
     const char *code, *detail; // DARAJA_ANSWERED: the result code as text
 };
 
+// How long what is sent is its sender's: longer than a call takes, even with a token that must be fetched, and once more.
+int64_t daraja_lease_s(const struct app *app);
+
 MUST_USE struct daraja *daraja_new(const struct payments_settings *settings, struct error *err);
 void daraja_free(struct daraja *daraja);
 

@@ -31,18 +31,15 @@ bool refund_next(struct app *app, struct arena *arena, bool *ret_worked, struct 
     else daraja_pay(app, &taken.refund, arena, &answer);
     if (answer.outcome != DARAJA_DONE)
         log_warning("refund_not_taken", LOG_TEXT("refund", taken.refund.refund_id), LOG_TEXT("code", answer.code), LOG_TEXT("detail", answer.detail));
-    const bool ok = db_transaction(app->pool, DB_WRITE, arena, record, &(struct sent){&taken, &answer}, err);
-    attempt.is_lost = !ok && answer.outcome == DARAJA_NOT_SENT;
-    return ok;
+    return attempt_end(&attempt, app, arena, answer.outcome != DARAJA_NOT_SENT, record, &(struct sent){&taken, &answer}, err);
 }
 
 static bool take(struct app *app, struct arena *arena, struct taken_refund *ret, bool *ret_found, struct error *err)
 {
-    const int64_t lease_s = payments_settings_of(app)->daraja_timeout_ms / 1000 * 3 + 20;
     struct db db;
     if (!attempt_begin(&attempt, app, arena, err)) return false;
     db_begin(&db, app->pool, DB_READ, arena); // one statement
-    enum db_found found = db_row(&db, &SQL_refund_take, DB_IN(DB_INT(lease_s), DB_TEXT(attempt.id)),
+    enum db_found found = db_row(&db, &SQL_refund_take, DB_IN(DB_INT(daraja_lease_s(app)), DB_TEXT(attempt.id)),
                                  DB_OUT(DB_GET_TEXT(&ret->refund.refund_id), DB_GET_TEXT(&ret->method), DB_GET_INT(&ret->refund.amount),
                                         DB_GET_TEXT(&ret->refund.receipt), DB_GET_TEXT(&ret->refund.phone_number),
                                         DB_GET_TEXT(&ret->refund.originator_conversation_id)), err);
@@ -52,6 +49,14 @@ static bool take(struct app *app, struct arena *arena, struct taken_refund *ret,
     return !attempt.is_lost;
 }
 
+// Where its lease has run out meanwhile it has failed: nobody else knows that it was never sent.
+static bool try_again(struct db *db, const char *refund_id, const struct daraja_answer *answer, struct error *err)
+{
+    int64_t count = 0;
+    return db_exec(db, &SQL_refund_again, DB_IN(DB_TEXT(refund_id), DB_INT(answer->wait_s)), &count, err) &&
+           (count || refund_settle(db, refund_id, false, NULL, answer->code, answer->detail, err));
+}
+
 static bool record(struct db *db, void *argument, struct error *err)
 {
     const struct sent *sent = argument;
@@ -59,7 +64,7 @@ static bool record(struct db *db, void *argument, struct error *err)
     switch (sent->answer->outcome) {
     case DARAJA_DONE: return db_exec(db, &SQL_refund_sent, DB_IN(DB_TEXT(refund_id), DB_TEXT(sent->answer->conversation_id)), NULL, err);
     case DARAJA_REFUSED: return refund_settle(db, refund_id, false, NULL, sent->answer->code, sent->answer->detail, err);
-    case DARAJA_NOT_SENT: return db_exec(db, &SQL_refund_again, DB_IN(DB_TEXT(refund_id), DB_INT(sent->answer->wait_s)), NULL, err);
+    case DARAJA_NOT_SENT: return try_again(db, refund_id, sent->answer, err);
     case DARAJA_LOST: return true; // its lease runs out, and it becomes unknown
     }
     return false;

@@ -84,11 +84,13 @@ static bool move(struct app *app, struct db *db, const struct push *push, const 
 {
     const struct db_value id = DB_TEXT(s->push_id);
     int64_t changed = 0;
+    if (s->event == EVENT_ACCEPTED)
+        return db_exec(db, &SQL_push_accepted, DB_IN(id, DB_TEXT(s->merchant_request_id), DB_TEXT(s->checkout_request_id), DB_INT(s->wait_s),
+                                                     DB_TEXT(push_state_name(to))), NULL, err);
     switch (to) {
     case PUSH_CREATED: return db_exec(db, &SQL_push_again, DB_IN(id, DB_INT(s->wait_s)), NULL, err);
-    case PUSH_PUSHING: return error_set(err, &problem_internal, NULL); // by push_take alone
-    case PUSH_PUSHED:
-        return db_exec(db, &SQL_push_accepted, DB_IN(id, DB_TEXT(s->merchant_request_id), DB_TEXT(s->checkout_request_id), DB_INT(s->wait_s)), NULL, err);
+    case PUSH_PUSHING: // by push_take alone
+    case PUSH_PUSHED: return error_set(err, &problem_internal, NULL);
     case PUSH_UNKNOWN: return db_exec(db, &SQL_push_unknown, DB_IN(id, DB_INT(s->wait_s), DB_TEXT(s->detail)), NULL, err);
     case PUSH_COMPLETED: return complete(app, db, push, s, err);
     case PUSH_FAILED:

@@ -237,7 +237,7 @@ UPDATE pushes SET state = 'pushing', taken_by = $2, act_at = now() + make_interv
               WHERE p.state = 'created' AND p.act_at <= now()
                 AND NOT EXISTS (SELECT FROM pushes AS busy WHERE busy.phone_number = p.phone_number AND busy.state IN ('pushing', 'pushed'))
               ORDER BY p.act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, phone_number, amount, subject_kind, subject_id, extract(epoch FROM now() - created_at)::bigint;
+RETURNING id, phone_number, amount, extract(epoch FROM now() - created_at)::bigint;
 
 -- name: push_give_back
 -- What the attempt $1 took without knowing.
@@ -252,8 +252,8 @@ UPDATE pushes SET state = 'created', act_at = now() + make_interval(secs => $2::
 SELECT state, subject_kind, subject_id, amount, checkout_request_id, merchant_request_id, receipt, in_doubt AND pushed_at IS NULL FROM pushes WHERE id = $1 FOR UPDATE;
 
 -- name: push_accepted
--- $2 merchant's id, $3 checkout id, $4 seconds until the first query.
-UPDATE pushes SET state = 'pushed', merchant_request_id = $2, checkout_request_id = $3, pushed_at = now(),
+-- $2 merchant's id, $3 checkout id, $4 seconds until the first query, $5 state.
+UPDATE pushes SET state = $5, merchant_request_id = $2, checkout_request_id = $3, pushed_at = now(),
        act_at = now() + make_interval(secs => $4::integer)
  WHERE id = $1;
 
@@ -414,12 +414,13 @@ UPDATE refunds SET state = 'created', act_at = now() WHERE taken_by = $1 AND sta
 UPDATE refunds SET state = 'created', act_at = now() + make_interval(secs => $2::integer) WHERE id = $1 AND state = 'sending';
 
 -- name: refund_sent
-UPDATE refunds SET state = 'sent', conversation_id = $2 WHERE id = $1 AND state = 'sending';
+-- Its lease may have run out before the answer came.
+UPDATE refunds SET state = 'sent', conversation_id = $2 WHERE id = $1 AND state IN ('sending', 'unknown');
 
 -- name: refund_unknown
 -- Leases that ran out, and refunds that M-Pesa never spoke of again for $1 seconds.
 UPDATE refunds SET state = 'unknown', result_detail = 'M-Pesa did not say what became of it.'
- WHERE (state = 'sending' AND act_at < now()) OR (state = 'sent' AND created_at < now() - make_interval(secs => $1::integer));
+ WHERE (state = 'sending' AND act_at < now()) OR (state = 'sent' AND act_at < now() - make_interval(secs => $1::integer));
 
 -- name: refund_queued_out
 UPDATE refunds SET state = 'unknown', result_detail = 'M-Pesa''s queue was too long.' WHERE id = $1 AND state IN ('sending', 'sent');
