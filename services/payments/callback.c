@@ -11,6 +11,7 @@
 
 static bool is_admitted(struct request *rq, const char *kind, const char **ret_id, struct error *err);
 static bool store(struct request *rq, const struct spooled *callback);
+static bool spool(struct request *rq, struct response *rs, const struct spooled *callback, struct error *err);
 static const char *body_text(struct request *rq);
 static bool accept(struct response *rs);
 
@@ -18,18 +19,22 @@ static bool accept(struct response *rs);
 // both fail is M-Pesa asked to come again.
 bool callback_stk(struct request *rq, struct response *rs, struct error *err)
 {
-    struct payments *payments = payments_of(rq->app);
     struct spooled callback = {.source_address = rq->client_address, .body = body_text(rq)};
-    struct error trouble = {0};
     if (!is_admitted(rq, "stk", &callback.push_id, err)) return false;
     if (!callback.body) return error_set(err, &problem_unavailable, NULL);
     if (store(rq, &callback)) {
-        metric_add(payments->callbacks_stored, 1);
+        metric_add(payments_of(rq->app)->callbacks_stored, 1);
         rs->wake = &payments_workers[WORKER_SETTLE];
         return accept(rs);
     }
-    if (spool_write(payments_settings_of(rq->app)->spool_dir, &callback, rq->arena, &trouble)) {
-        metric_add(payments->callbacks_spooled, 1);
+    return spool(rq, rs, &callback, err);
+}
+
+static bool spool(struct request *rq, struct response *rs, const struct spooled *callback, struct error *err)
+{
+    struct error trouble = {0};
+    if (spool_write(payments_settings_of(rq->app)->spool_dir, callback, rq->arena, &trouble)) {
+        metric_add(payments_of(rq->app)->callbacks_spooled, 1);
         return accept(rs);
     }
     log_failure(LOG_LEVEL_ERROR, "callback_not_kept", &trouble);
@@ -88,11 +93,16 @@ bool callback_timeout(struct request *rq, struct response *rs, struct error *err
     return ok && accept(rs);
 }
 
+// Nobody can be asked about a refund, so a result that the database does not take goes to the disk, too.
 bool callback_result(struct request *rq, struct response *rs, struct error *err)
 {
-    const char *refund_id = NULL;
-    if (!is_admitted(rq, "result", &refund_id, err)) return false;
-    return refund_result(rq, refund_id, err) && accept(rs);
+    struct spooled result = {.source_address = rq->client_address, .body = body_text(rq)};
+    if (!is_admitted(rq, "result", &result.refund_id, err)) return false;
+    if (!result.body) return error_set(err, &problem_unavailable, NULL);
+    if (refund_result(rq->app, rq->arena, &result, err)) return accept(rs);
+    if (!error_passes(err)) return false;
+    error_clear(err);
+    return spool(rq, rs, &result, err);
 }
 
 // --- Reading -------------------------------------------------------------------------------------

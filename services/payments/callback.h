@@ -20,9 +20,10 @@ struct stk_result {
 // False when it is none. Strings live in the arena.
 bool stk_result_read(const char *body, size_t length, struct arena *arena, struct stk_result *ret);
 
-// A callback that the database could not take in time, on disk: one file each, moved to its place whole and synced.
+// What the database could not take in time, on disk: one file each, moved to its place whole and synced.
 struct spooled {
-    const char *push_id, *source_address, *body;
+    const char *push_id, *refund_id; // of which it is: a push's callback or a refund's result; the other is NULL
+    const char *source_address, *body;
 };
 MUST_USE bool spool_write(const char *folder, const struct spooled *callback, struct arena *arena, struct error *err);
 // Hands every file to take, which is told its text; a file goes once take has succeeded. *ret_count may be NULL.

@@ -10,6 +10,7 @@
 #include "outbox.h"
 #include "push.h"
 #include "reconcile.h"
+#include "refund.h"
 
 #define CALLBACK_CONNECTIONS 8
 #define SAFARICOM "196.201.214.200, 196.201.214.206, 196.201.214.207, 196.201.214.208, 196.201.213.114, 196.201.213.44, 196.201.212.127, " \
@@ -147,6 +148,7 @@ static bool ingest(void *argument, const struct spooled *callback, struct error 
 {
     const struct ingesting *ingesting = argument;
     struct db db;
+    if (callback->refund_id) return refund_result(ingesting->app, ingesting->arena, callback, err);
     db_begin(&db, ingesting->app->pool, DB_READ, ingesting->arena); // each on its own: its file goes right after
     const bool ok = db_exec(&db, &SQL_callback_insert, DB_IN(DB_TEXT(callback->push_id), DB_TEXT(callback->source_address), DB_TEXT(callback->body)), NULL, err);
     db_end(&db);

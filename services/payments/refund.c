@@ -81,18 +81,15 @@ static bool settle(struct db *db, void *argument, struct error *err)
     return refund_settle(db, told->refund_id, text_equal(told->code, "0") || text_equal(told->code, ALREADY_REVERSED), told->receipt, told->code, told->detail, err);
 }
 
-bool refund_result(struct request *rq, const char *refund_id, struct error *err)
+bool refund_result(struct app *app, struct arena *arena, const struct spooled *told_by_mpesa, struct error *err)
 {
     struct error unread = {0};
-    CLEANUP(json_release) json_t *whole = json_parse(rq->http->body, rq->http->body_length, &unread);
+    CLEANUP(json_release) json_t *whole = json_parse(told_by_mpesa->body, strlen(told_by_mpesa->body), &unread);
     const json_t *result = json_object_get(whole, "Result"), *code = json_object_get(result, "ResultCode");
-    struct told told = {.refund_id = refund_id, .detail = json_member_text(result, "ResultDesc"), .receipt = json_member_text(result, "TransactionID")};
-    told.code = json_is_integer(code) ? arena_printf(rq->arena, "%lld", (long long)json_integer_value(code)) : json_string_value(code);
-    if (!told.code) {
-        log_warning("refund_result_malformed", LOG_TEXT("refund", refund_id)); // it stays open, and is a finding
-        return true;
-    }
-    if (!db_transaction(rq->app->pool, DB_WRITE, rq->arena, settle, &told, err)) return false;
+    struct told told = {.refund_id = told_by_mpesa->refund_id, .detail = json_member_text(result, "ResultDesc"), .receipt = json_member_text(result, "TransactionID")};
+    told.code = json_is_integer(code) ? arena_printf(arena, "%lld", (long long)json_integer_value(code)) : json_string_value(code);
+    if (told.code) return db_transaction(app->pool, DB_WRITE, arena, settle, &told, err);
+    log_warning("refund_result_malformed", LOG_TEXT("refund", told.refund_id)); // it stays open, and is a finding
     return true;
 }
 

@@ -40,7 +40,8 @@ bool spool_write(const char *folder, const struct spooled *callback, struct aren
     char id[UUID_SIZE];
     id_new(clock_now_ms(&clock_system), id);
     const char *part = arena_printf(arena, "%s/%s.part", folder, id), *whole = arena_printf(arena, "%s/%s.json", folder, id);
-    CLEANUP(json_release) json_t *content = json_pack("{s:s, s:s, s:s}", "push_id", callback->push_id, "source", callback->source_address, "body", callback->body);
+    CLEANUP(json_release) json_t *content = json_pack("{s:s*, s:s*, s:s, s:s}", "push_id", callback->push_id, "refund_id", callback->refund_id, "source",
+                                                     callback->source_address, "body", callback->body);
     const char *text = content ? json_text(arena, content) : NULL;
     if (!part || !whole || !text) return error_set(err, &problem_unavailable, NULL);
     if (write_synced(part, text) && move_synced(part, whole, folder)) return true;
@@ -73,12 +74,18 @@ static bool take_file(const char *path, spool_taker take, void *argument, struct
     struct error unread = {0};
     CLEANUP(json_release) json_t *content = read_json(path, &unread);
     if (unread.problem == &problem_unavailable) return *err = unread, false; // it stays, and is read again
-    const struct spooled callback = {json_member_text(content, "push_id"), json_member_text(content, "source"), json_member_text(content, "body")};
-    if (!callback.push_id || !callback.source_address || !callback.body) {
+    const struct spooled callback = {json_member_text(content, "push_id"), json_member_text(content, "refund_id"), json_member_text(content, "source"),
+                                     json_member_text(content, "body")};
+    if (!callback.push_id == !callback.refund_id || !callback.source_address || !callback.body) {
         log_error("spooled_callback_broken", LOG_TEXT("file", path)); // left where it is, for somebody to look at
         return true;
     }
-    if (!take(argument, &callback, err)) return false;
+    if (!take(argument, &callback, err)) {
+        if (error_passes(err)) return false;
+        log_failure(LOG_LEVEL_ERROR, "spooled_callback_refused", err); // it stays, too, and is in no other's way
+        error_clear(err);
+        return true;
+    }
     return unlink(path) == 0 || error_cause(err, "%s cannot be removed: %m", path);
 }
 

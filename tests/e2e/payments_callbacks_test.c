@@ -227,6 +227,45 @@ static void a_callback_outlives_an_absent_database(void **state)
     assert_string_equal(kept, "1");
 }
 
+static bool result_answered(void *argument)
+{
+    struct answer all = mpesa_call("GET", "/control/refunds", NULL);
+    json_t *one;
+    size_t i;
+    json_array_foreach(at(&all, "refunds"), i, one)
+        if (strstr(member(one, "callback_url"), argument)) return json_integer_value(json_object_get(one, "callbacks_answered")) == 1;
+    return false;
+}
+
+static bool refund_completed(void *argument)
+{
+    return strcmp(database_ask("dc_payments", "SELECT state FROM refunds WHERE id = '%s'", (const char *)argument), "completed") == 0;
+}
+
+static bool refund_sent(void *argument)
+{
+    return strcmp(database_ask("dc_payments", "SELECT state FROM refunds WHERE id = '%s'", (const char *)argument), "sent") == 0;
+}
+
+// Nobody can be asked how a refund ended: its result must not be lost either.
+static void a_refunds_result_outlives_an_absent_database(void **state)
+{
+    struct person admin = admin_login();
+    const char *purchase = buy(&ann, phone_ending("111"));
+    expect_becomes(&ann, purchase, "completed");
+    mpesa("{\"delay_ms\":{\"min\":2500,\"max\":2500}}");
+    struct answer refund = call(&admin, "POST", arena_printf(story_arena(), "/api/admin/payments/%s/refund", purchase), "{\"reason\":\"She asks for it\"}");
+    expect_status(&refund, 202);
+    char *id = arena_strdup(story_arena(), text_at(&refund, "refund_id"));
+    assert_true(within(10, refund_sent, id));
+    part_stop("postgres");
+    assert_true(within(20, result_answered, id));
+    part_start("postgres");
+    stack_restore(state);
+    assert_true(within(20, refund_completed, id));
+    expect_becomes(&ann, purchase, "refunded");
+}
+
 #define STORY(name) cmocka_unit_test_setup_teardown(name, a_new_buyer, all_is_well_again)
 int main(void)
 {
@@ -243,6 +282,7 @@ int main(void)
         STORY(a_forgotten_token_is_replaced),
         STORY(codes_may_be_text),
         STORY(a_callback_outlives_an_absent_database),
+        STORY(a_refunds_result_outlives_an_absent_database),
     };
     return cmocka_run_group_tests(tests, story_setup, story_teardown);
 }

@@ -34,7 +34,7 @@ static void a_spooled_callback_goes_only_once_it_is_taken(void **state)
     struct error err = {0};
     int count = 0;
     assert_non_null(mkdtemp(folder));
-    const struct spooled callback = {"push-1", "127.0.0.1", "{\"a\":\"\\\"\"}"};
+    const struct spooled callback = {.push_id = "push-1", .source_address = "127.0.0.1", .body = "{\"a\":\"\\\"\"}"};
     for (int i = 0; i < 3; i++) assert_true(spool_write(folder, &callback, arena, &err));
     refuse_all = true;
     assert_false(spool_read(folder, take, &taken, &count, &err));
@@ -46,6 +46,34 @@ static void a_spooled_callback_goes_only_once_it_is_taken(void **state)
     assert_int_equal(count, 0);
     assert_int_equal(rmdir(folder), 0); // nothing is left, not even parts
     assert_false(spool_write(folder, &callback, arena, &err));
+}
+
+static bool take_but_for_a_refund(void *argument, const struct spooled *callback, struct error *err)
+{
+    int *times = argument;
+    if (callback->refund_id) return error_set(err, &problem_conflict, NULL);
+    ++*times;
+    return true;
+}
+
+// It stays for somebody to look at.
+static void what_cannot_be_taken_is_in_no_others_way(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/dc-spool-XXXXXX";
+    struct error err = {0};
+    int times = 0, count = 0;
+    assert_non_null(mkdtemp(folder));
+    assert_true(spool_write(folder, &(const struct spooled){.refund_id = "refund-1", .source_address = "127.0.0.1", .body = "{}"}, arena, &err));
+    assert_true(spool_write(folder, &(const struct spooled){.push_id = "push-1", .source_address = "127.0.0.1", .body = "{}"}, arena, &err));
+    assert_true(spool_read(folder, take_but_for_a_refund, &times, &count, &err));
+    assert_null(err.problem);
+    assert_int_equal(times, 1);
+    assert_true(spool_read(folder, take_but_for_a_refund, &times, &count, &err));
+    assert_int_equal(count, 1);
+    assert_int_equal(times, 1);
+    char *command = arena_printf(arena, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
 }
 
 static int folders_synced;
@@ -65,7 +93,7 @@ static void what_is_spooled_is_in_a_folder_that_is_on_the_disk(void **state)
     struct error err = {0};
     assert_non_null(mkdtemp(folder));
     folders_synced = 0;
-    assert_true(spool_write(folder, &(const struct spooled){"push-1", "127.0.0.1", "{\"a\":\"\\\"\"}"}, arena, &err));
+    assert_true(spool_write(folder, &(const struct spooled){.push_id = "push-1", .source_address = "127.0.0.1", .body = "{\"a\":\"\\\"\"}"}, arena, &err));
     assert_int_equal(folders_synced, 1);
     assert_true(spool_read(folder, take, &taken, NULL, &err));
     assert_int_equal(rmdir(folder), 0);
@@ -87,7 +115,7 @@ static void a_callback_that_cannot_be_spooled_leaves_nothing(void **state)
     struct error err = {0};
     assert_non_null(mkdtemp(folder));
     renames_fail = true;
-    assert_false(spool_write(folder, &(const struct spooled){"push-1", "127.0.0.1", "{}"}, arena, &err));
+    assert_false(spool_write(folder, &(const struct spooled){.push_id = "push-1", .source_address = "127.0.0.1", .body = "{}"}, arena, &err));
     renames_fail = false;
     assert_ptr_equal(err.problem, &problem_unavailable);
     assert_int_equal(rmdir(folder), 0);
@@ -109,7 +137,7 @@ static void a_callback_is_read_whole_or_later(void **state)
 {
     (void)state;
     char folder[] = "/tmp/dc-spool-XXXXXX";
-    const struct spooled callback = {"the push that it is of", "127.0.0.1", "a text of more letters than a buffer begins with"};
+    const struct spooled callback = {.push_id = "the push that it is of", .source_address = "127.0.0.1", .body = "a text of more letters than a buffer begins with"};
     int64_t call = 0;
     assert_non_null(mkdtemp(folder));
     for (bool was_refused = true; was_refused;) {
@@ -133,6 +161,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_spooled_callback_goes_only_once_it_is_taken),
+        cmocka_unit_test(what_cannot_be_taken_is_in_no_others_way),
         cmocka_unit_test(what_is_spooled_is_in_a_folder_that_is_on_the_disk),
         cmocka_unit_test(a_callback_that_cannot_be_spooled_leaves_nothing),
         cmocka_unit_test(a_callback_is_read_whole_or_later),
