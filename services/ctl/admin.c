@@ -58,27 +58,33 @@ static bool ask(const char *question, bool hidden, char *out, size_t size)
     return read && out[0];
 }
 
-// A verb of a service, as the service itself runs it.
-static int run_verb(const struct stack *stack, const char *service, const char *verb)
+// A verb of a service with what follows it, as the service itself runs it.
+static int run_verb(const struct stack *stack, const char *service, const char *const *words)
 {
     struct error err = {0};
     struct child child;
-    if (!child_start(stack, service, (const char *const[]){verb, NULL}, CHILD_NO_PIPES, &child, &err)) return command_failed(&err);
+    if (!child_start(stack, service, words, CHILD_NO_PIPES, &child, &err)) return command_failed(&err);
     return child_finish(&child);
 }
+#define VERB(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 int command_topics(const struct stack *stack, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    return run_verb(stack, "auth", "topics");
+    return run_verb(stack, "auth", VERB("topics"));
 }
 
 int command_payments_reconcile(const struct stack *stack, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    return run_verb(stack, "payments", "reconcile");
+    return run_verb(stack, "payments", VERB("reconcile"));
+}
+
+int command_payments_refund_settled(const struct stack *stack, int argc, char **argv)
+{
+    return run_verb(stack, "payments", VERB("refund-settled", argc > 0 ? argv[0] : NULL, argc > 1 ? argv[1] : NULL, argc > 2 ? argv[2] : NULL));
 }
 
 static int verify_service(const struct stack *stack, const char *service)

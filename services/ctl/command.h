@@ -44,6 +44,7 @@ int command_import_resume(const struct stack *stack, int argc, char **argv);
 int command_import_report(const struct stack *stack, int argc, char **argv);
 int command_import_quarantine(const struct stack *stack, int argc, char **argv);
 int command_payments_reconcile(const struct stack *stack, int argc, char **argv);
+int command_payments_refund_settled(const struct stack *stack, int argc, char **argv);
 int command_doctor(const struct stack *stack, int argc, char **argv);
 int command_asyncapi(const struct stack *stack, int argc, char **argv);
 int command_compatibility(const struct stack *stack, int argc, char **argv);

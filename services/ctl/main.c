@@ -19,6 +19,7 @@ static const struct command commands[] = {
     {"events discard", "--service S --topic T --key K", "drop the first parked event of a key; audited", command_events_discard},
     {"events replay", "--service S --topic T", "have a stopped service apply a topic from its beginning", command_events_replay},
     {"payments reconcile", "", "have open payments asked about, and print what does not add up", command_payments_reconcile},
+    {"payments refund-settled", "ID completed RECEIPT | ID failed", "settle an unknown refund as M-Pesa's statement shows it; audited", command_payments_refund_settled},
     {"doctor", "[--disk-mb N]", "look at everything; say what is wrong and what to do", command_doctor},
     {"asyncapi", "DIR", "bundle the event schemas of DIR into one AsyncAPI document", command_asyncapi},
     {"compatibility", "RELEASED PRINTED", "tell what of the printed event schemas would break consumers of the released ones", command_compatibility},

@@ -72,6 +72,7 @@ const struct worker payments_workers[] = {
 
 const struct verb payments_verbs[] = {
     {"reconcile", "have open payments asked about, and print what does not add up; exit status 3 where the books do not agree", verb_reconcile},
+    {"refund-settled", "ID completed RECEIPT, or ID failed: settle an unknown refund as M-Pesa's statement shows it", verb_refund_settled},
     {"states", "print the states of a payment as a Mermaid diagram", verb_states, .needs_nothing = true},
     {0},
 };

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "refund.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api.h"
+#include "audit.h"
 #include "id.h"
 #include "log.h"
 
@@ -102,4 +104,37 @@ bool refund_settle(struct db *db, const char *refund_id, bool completed, const c
     if (text_equal(state, "completed") || (text_equal(state, "failed") && !completed)) return true; // said before
     return completed ? db_row(db, &SQL_refund_completed, DB_IN(DB_TEXT(refund_id), DB_TEXT(receipt)), DB_OUT(DB_GET_INT(&settled)), err) == DB_FOUND
                      : db_row(db, &SQL_refund_failed, DB_IN(DB_TEXT(refund_id), DB_TEXT(code), DB_TEXT(detail)), DB_OUT(DB_GET_INT(&settled)), err) == DB_FOUND;
+}
+
+// --- By hand -------------------------------------------------------------------------------------
+
+struct seen {
+    const char *refund_id;
+    const char *receipt; // NULL: it was not paid back
+};
+
+static bool settle_as_seen(struct db *db, void *argument, struct error *err)
+{
+    const struct seen *seen = argument;
+    const char *state = NULL;
+    if (db_row(db, &SQL_refund_lock, DB_IN(DB_TEXT(seen->refund_id)), DB_OUT(DB_GET_TEXT(&state)), err) == DB_FAILED) return false;
+    if (!text_equal(state, "unknown"))
+        return error_set(err, &problem_conflict, "Only an unknown refund is settled by hand; this one is %s.", state ? state : "not there");
+    return audit_add(db, "operator", "payment.refund_settled", seen->refund_id, seen->receipt ? "{\"paid\": true}" : "{\"paid\": false}", err) &&
+           refund_settle(db, seen->refund_id, seen->receipt != NULL, seen->receipt, NULL, "Settled by hand.", err);
+}
+
+int verb_refund_settled(struct app *app, int argc, char **argv)
+{
+    const bool is_paid = argc == 3 && strcmp(argv[1], "completed") == 0;
+    if (!is_paid && (argc != 2 || strcmp(argv[1], "failed") != 0)) {
+        fputs("payments refund-settled: give the refund's ID and what M-Pesa's statement shows: completed RECEIPT, or failed\n", stderr);
+        return 2;
+    }
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(1 << 20);
+    struct error err = {.arena = arena};
+    struct seen seen = {.refund_id = argv[0], .receipt = is_paid ? argv[2] : NULL};
+    if (arena && db_transaction(app->pool, DB_WRITE, arena, settle_as_seen, &seen, &err)) return printf("refund %s is %s\n", argv[0], argv[1]) < 0;
+    fprintf(stderr, "payments refund-settled: %s\n", arena ? err.detail : "no memory");
+    return 1;
 }

@@ -82,6 +82,31 @@ static void a_failed_refund_gives_the_credits_back(void **state)
     mpesa_reset(state);
 }
 
+// M-Pesa never speaks of a refund again; its statement shows what became of it.
+static void an_unknown_refund_is_settled_by_hand(void **state)
+{
+    (void)state;
+    struct person ann = person_register("employer"), admin = admin_login();
+    const char *purchase = buy(&ann, phone_ending("111")), *path = path_of("/api/admin/payments/", purchase), *output;
+    expect_becomes(&ann, purchase, "completed");
+    mpesa("{\"broken\":{\"as\":\"error\",\"count\":1,\"on\":\"refund\",\"taken\":false}}");
+    struct answer refund = call(&admin, "POST", path, "{\"reason\":\"She changed her mind\"}");
+    expect_status(&refund, 202);
+    const char *id = arena_strdup(story_arena(), text_at(&refund, "refund_id")), *sent = "";
+    for (int i = 0; i < 200 && strcmp(sent, id) != 0; i++, sleep_ms(25))
+        sent = database_ask("dc_payments", "UPDATE refunds SET state = 'unknown' WHERE id = '%s' AND state = 'sending' RETURNING id", id);
+    assert_int_equal(run(&output, "%s/dcctl payments refund-settled %s completed", setting("BIN_DIR"), id), 2); // without a receipt
+    assert_int_equal(run(&output, "%s/dcctl payments refund-settled %s failed", setting("BIN_DIR"), id), 0);
+    assert_int_equal(run(&output, "%s/dcctl payments refund-settled %s failed", setting("BIN_DIR"), id), 1); // it is settled
+    assert_int_equal(credits_of(&ann), 3);
+    event_of(events, "refund.failed", id);
+    assert_string_equal(database_ask("dc_payments", "SELECT count(*) FROM audit_log WHERE action = 'payment.refund_settled' AND subject = '%s'", id), "1");
+    struct answer again = call(&admin, "POST", path, "{\"reason\":\"She changed her mind\"}");
+    expect_status(&again, 202);
+    event_of(events, "purchase.refunded", purchase);
+    mpesa_reset(state);
+}
+
 // Payments hears of it by event. NULL: she has none.
 static void known_phone(struct person *who, const char *phone)
 {
@@ -213,6 +238,7 @@ int main(void)
         cmocka_unit_test(the_whole_is_given_back_with_its_credits),
         cmocka_unit_test(a_part_goes_to_the_phone_and_leaves_the_credits),
         cmocka_unit_test(a_failed_refund_gives_the_credits_back),
+        cmocka_unit_test(an_unknown_refund_is_settled_by_hand),
         cmocka_unit_test(a_fee_is_pushed_once_and_answered_by_an_event),
         cmocka_unit_test(a_fee_of_somebody_without_a_phone_fails_with_a_reason),
         cmocka_unit_test(the_books_agree),
