@@ -2,8 +2,8 @@
 // dcctl: the operator's tool. One table of commands; each finds the running stack by itself.
 #include <string.h>
 
-#include "command.h"
 #include "log.h"
+#include "usage.h"
 
 static const struct command commands[] = {
     {"import", "FILE", "load a legacy db.json and report on every row", command_import},
@@ -13,7 +13,7 @@ static const struct command commands[] = {
     {"admin create", "--email E [--password P | --password-stdin]", "make an administrator; asks for what is not given", command_admin_create},
     {"audit verify", "", "walk the audit logs of all services and find an edited row", command_audit_verify},
     {"topics", "", "create the Kafka topics that are missing", command_topics},
-    {"events tail", "[TOPIC …] [--from-beginning] [--exit]", "print events as they come", command_events_tail},
+    {"events tail", "[TOPIC ...] [--from-beginning] [--exit]", "print events as they come", command_events_tail},
     {"events parked", "[--service S]", "keys whose events wait, and why", command_events_parked},
     {"events redrive", "[--service S] [--topic T] [--key K]", "apply parked events again, in order", command_events_redrive},
     {"events discard", "--service S --topic T --key K", "drop the first parked event of a key; audited", command_events_discard},
@@ -29,9 +29,9 @@ static int help(void)
 {
     puts("dcctl: the operator's tool of Domestic Connect\n");
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
-        char usage[96];
-        snprintf(usage, sizeof usage, "%s %s", commands[i].words, commands[i].arguments);
-        printf("  dcctl %-62s %s\n", usage, commands[i].summary);
+        fputs("  ", stdout);
+        usage_print(&commands[i], 69, stdout);
+        puts(commands[i].summary);
     }
     return 0;
 }
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 {
     log_start("dcctl", LOG_LEVEL_ERROR);
     const struct command *chosen = NULL;
-    int words = 0;
+    int words = 0, status = 0;
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
         int spelled = spells(&commands[i], argc - 1, argv + 1);
         if (spelled > words) { // the longest match: "import report" before "import"
@@ -61,7 +61,10 @@ int main(int argc, char **argv)
             chosen = &commands[i];
         }
     }
-    if (!chosen) return help() + (argc > 1 && strcmp(argv[1], "--help") != 0 ? 2 : 0);
+    if (!chosen && argc > 1 && !command_flag(argc, argv, "--help"))
+        return fprintf(stderr, "dcctl: there is no command '%s'; see dcctl --help\n", argv[1]), 2;
+    if (!chosen) return help();
+    if (!usage_fits(chosen, argc - 1 - words, argv + 1 + words, &status)) return status;
     CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)64 << 20);
     if (!arena) return 1;
     struct stack stack = stack_find(arena);

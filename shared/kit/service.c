@@ -65,6 +65,7 @@ int service_main(const struct service *service, int argc, char **argv)
     struct app app = {.service = service, .clock = &clock_system};
     struct kit_verb chosen;
     const char *name = argc > 1 ? argv[1] : "serve";
+    if (argc > 2 && strcmp(argv[2], "--help") == 0) name = "--help"; // of a verb: nothing is done
     signal(SIGPIPE, SIG_IGN);
     if (!verb_find(service, name, &chosen)) {
         fprintf(stderr, "%s: there is no verb '%s'; see %s --help\n", service->name, name, service->name);
