@@ -59,7 +59,7 @@ const struct route auth_routes[] = {
      .answer = &message_fields, .status = 202, .handler = email_change, SLOW, .rate = "reset"},
 
     {"POST", "/auth/firebase", ACCESS_ANYONE, "Sign in or register by a Firebase ID token", .body = &firebase_input_fields,
-     .body_optional = true, .answer = &signed_in_fields, .handler = firebase_sign_in, SIGN_IN, .rate = "login"},
+     .body_optional = true, .answer = &signed_in_fields, .also = {201}, .handler = firebase_sign_in, SIGN_IN, .rate = "login"},
     {"POST", "/auth/firebase_user", ACCESS_ANYONE, "Sign in by a Firebase ID token", .body = &firebase_input_fields,
      .body_optional = true, .answer = &signed_in_fields, .handler = firebase_sign_in, SIGN_IN, .rate = "login", .hidden = true},
     {"POST", "/auth/firebase_signup", ACCESS_ANYONE, "Register by a Firebase ID token", .body = &firebase_input_fields,

@@ -41,7 +41,7 @@ const struct route gateway_routes[] = {
     {"GET", "/health/liveness", ACCESS_ANYONE, "The process runs", .answer = &liveness_answer_fields,
      .handler = liveness_read, .private_answer = true},
     {"GET", "/health/readiness", ACCESS_ANYONE, "All parts are ready; says which is not", .answer = &health_answer_fields,
-     .handler = readiness_read, .private_answer = true},
+     .also = {503}, .handler = readiness_read, .private_answer = true},
     {"GET", "/openapi.json", ACCESS_ANYONE, "This description of all services", .handler = openapi_read},
     {"GET", "/asyncapi.json", ACCESS_ANYONE, "Description of the events", .handler = asyncapi_read},
     {"GET", "/docs", ACCESS_ANYONE, "The description as a page", .handler = docs_page, .hidden = true},

@@ -31,7 +31,7 @@ const struct route payments_routes[] = {
      .handler = purchase_read, .admin_too = true, .private_answer = true},
 
     {"POST", "/payments/contact-access", ACCESS_EMPLOYER, "Unlock a worker's contact for one credit", .body = &access_input_fields,
-     .answer = &access_made_fields, .status = 201, .handler = access_create, .idempotent = true},
+     .answer = &access_made_fields, .status = 201, .also = {200, 202}, .handler = access_create, .idempotent = true},
     {"GET", "/payments/contact-access", ACCESS_EMPLOYER, "Contacts unlocked", .query = &page_query_fields, .answer = &accesses_fields,
      .handler = access_list, .private_answer = true},
     {"GET", "/payments/contact-credits", ACCESS_EMPLOYER, "Credits", .answer = &credits_fields, .handler = credits_read, .private_answer = true},

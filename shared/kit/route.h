@@ -102,6 +102,7 @@ struct route {
     const struct fields *body;
     const struct fields *answer;
     int status;                 // 0: 200
+    int also[2];                // other statuses that come with the same answer
     route_handler handler;
     bool admin_too;             // an admin may call it as well
     bool partial;               // body is a merge: only what is given is checked

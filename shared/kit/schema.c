@@ -145,14 +145,19 @@ static json_t *body_of(const struct route *route, json_t *schemas)
 
 static json_t *responses_of(const struct route *route, json_t *schemas)
 {
-    char status[8];
-    snprintf(status, sizeof status, "%d", route->status ? route->status : 200);
-    json_t *success = json_pack("{s:s}", "description", "Done.");
-    if (route->answer)
-        json_object_set_new(success, "content",
-                            json_pack("{s:{s:o}}", "application/json", "schema",
-                                      reference_to(route->answer, false, schemas)));
-    return json_pack("{s:o, s:{s:s}}", status, success, "default", "$ref", "#/components/responses/problem");
+    const int statuses[] = {route->status ? route->status : 200, route->also[0], route->also[1]};
+    json_t *responses = json_pack("{s:{s:s}}", "default", "$ref", "#/components/responses/problem");
+    for (size_t i = 0; i < COUNT_OF(statuses) && statuses[i]; i++) {
+        char status[8];
+        snprintf(status, sizeof status, "%d", statuses[i]);
+        json_t *answer = json_pack("{s:s}", "description", statuses[i] < 400 ? "Done." : "Not now.");
+        if (route->answer)
+            json_object_set_new(answer, "content",
+                                json_pack("{s:{s:o}}", "application/json", "schema",
+                                          reference_to(route->answer, false, schemas)));
+        json_object_set_new(responses, status, answer);
+    }
+    return responses;
 }
 
 // Puts the table, and those it holds, among the schemas; a merge has a schema of its own.

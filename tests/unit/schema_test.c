@@ -33,7 +33,7 @@ FIELDS_OUT(note, FIELD_OUT("id", FIELD_TEXT, .required = true, .doc = "Id."),
 static const struct route routes[] = {
     {"GET", "/notes/", ACCESS_ANYONE, "All notes", .query = &note_query_fields},
     {"POST", "/notes/", ACCESS_EMPLOYER, "New note", .body = &note_input_fields, .answer = &note_fields,
-     .status = 201, .admin_too = true, .idempotent = true},
+     .status = 201, .also = {200}, .admin_too = true, .idempotent = true},
     {"GET", "/notes/{note_id}", ACCESS_SIGNED_IN, "One note", .answer = &note_fields},
     {"PATCH", "/notes/{note_id}", ACCESS_SIGNED_IN, "Change", .body = &note_input_fields, .partial = true},
     {"GET", "/old-notes", ACCESS_ANYONE, "Alias", .hidden = true},
@@ -82,7 +82,10 @@ static void test_openapi(void **state)
                         "#/components/schemas/note_input");
     assert_string_equal(text_at(post, "responses 201 content application/json schema $ref"),
                         "#/components/schemas/note");
+    assert_string_equal(text_at(post, "responses 200 content application/json schema $ref"),
+                        "#/components/schemas/note");
     assert_string_equal(text_at(post, "responses default $ref"), "#/components/responses/problem");
+    assert_int_equal(json_object_size(at(post, "responses")), 3);
     assert_string_equal(text_at(post, "parameters 0 name"), "Idempotency-Key");
     assert_int_equal(json_array_size(at(post, "security")), 1);
     assert_int_equal(json_array_size(at(paths, "/api/notes get security")), 2);
