@@ -9,24 +9,29 @@
 
 #include "field.h"
 
-// An address, also with its signs spelled out: "jane at gmail dot com", "jane [at] gmail (dot) com".
-#define AT_SIGN "(?:\\s*@\\s*|\\s*[\\[({]\\s*at\\s*[\\])}]\\s*|\\s+at\\s+)"
-#define DOT_SIGN "(?:\\s*\\.\\s*|\\s*[\\[({]\\s*dot\\s*[\\])}]\\s*|\\s+dot\\s+)"
+// An address, also with its signs spelled out: "jane at gmail dot com", "jane [at] gmail (dot) com", or as wide as ideographs.
+#define AT "[@\\x{fe6b}\\x{ff20}]"
+#define DOT "[.\\x{3002}\\x{ff0e}]"
+#define AT_SIGN "(?:\\s*" AT "\\s*|\\s*[\\[({]\\s*at\\s*[\\])}]\\s*|\\s+at\\s+)"
+#define DOT_SIGN "(?:\\s*" DOT "\\s*|\\s*[\\[({]\\s*dot\\s*[\\])}]\\s*|\\s+dot\\s+)"
 // after a spelled-out "at" a full stop counts only inside a word: "good at cooking. Dot" is a sentence
-#define DOT_TIGHT "(?:\\.|\\s*[\\[({]\\s*dot\\s*[\\])}]\\s*|\\s+dot\\s+)"
+#define DOT_TIGHT "(?:" DOT "|\\s*[\\[({]\\s*dot\\s*[\\])}]\\s*|\\s+dot\\s+)"
 #define EMAIL_PATTERN                                                                              \
-    "(?:[a-z0-9.!#$%&'*+/=?^_`{|}~-]+\\s*@\\s*[a-z0-9-]+(?:" DOT_SIGN "[a-z0-9-]+)+"                   \
+    "(?:[a-z0-9.!#$%&'*+/=?^_`{|}~-]+\\s*" AT "\\s*[a-z0-9-]+(?:" DOT_SIGN "[a-z0-9-]+)+"                   \
     "|[a-z0-9._%+-]+" AT_SIGN "[a-z0-9-]+(?:" DOT_TIGHT "[a-z]{2,})+"                                \
     "|[a-z0-9._%+-]+" AT_SIGN "(?:gmail|yahoo|hotmail|outlook|icloud|protonmail)\\b)"
 // Nine to fifteen digits with blanks, dashes, dots, slashes or brackets between them, beginning as Kenyan or
-// international numbers do; o and l stand in for 0 and 1. Years, ages and salaries do not begin so, or are shorter.
-#define SEPARATORS "[\\s().\\-/_*]{0,3}"
+// international numbers do; o and l stand in for 0 and 1. Years, ages and salaries do not begin so, or are shorter. Between
+// them there is also what cannot be seen (\p{Cf}: phones copy numbers with it) and what makes a keycap of a digit (\p{M}).
+// Digits of other scripts or shapes are in no ordinary text here: so many of them are a number however they begin.
+#define SEPARATORS "[\\s\\p{Z}\\p{Pd}\\p{Cf}\\p{M}().\\-/_*]{0,3}"
 #define DIGIT "[0-9ol]"
 #define PHONE_PATTERN                                                                              \
     "(?<![0-9a-z])(?:(?:\\+|00)" SEPARATORS "[1-9](?:" SEPARATORS "[0-9]){7,14}"                     \
     "|2" SEPARATORS "5" SEPARATORS "4(?:" SEPARATORS DIGIT "){9}"                                     \
     "|[0o]" SEPARATORS "[17l](?:" SEPARATORS DIGIT "){8}"                                           \
-    "|[17](?:" SEPARATORS "[0-9]){8})(?![0-9])"
+    "|[17](?:" SEPARATORS "[0-9]){8})(?![0-9])"                                                     \
+    "|(?=(?:[0-9]" SEPARATORS "){0,14}(?![0-9])\\p{N})\\p{N}(?:" SEPARATORS "\\p{N}){8,14}"
 #define CONTACT_PATTERN EMAIL_PATTERN "|" PHONE_PATTERN
 
 static pcre2_code *contact_code;

@@ -17,6 +17,9 @@ static void contacts_are_found(void **state)
         "jane@gmail.com", "jane [at] gmail (dot) com", "WhatsApp 0722000111", "o722 000 111", "my line is (0110) 123-456 thanks",
         "write jane.doe@mail.co.ke", "JANE AT YAHOO DOT COM", "722000111", "+44 7911 123456",
         "jane!@mail.ke", "~=@54.4", // email_is_valid takes them
+        "0722\u00a0000\u00a0111", "\u202a+254\u00a0722 000111\u202c", "0722–000–111", // as pages and phones write them
+        "0\u200b7\u200b2\u200b2\u200b000\u2060111", "0\ufe0f\u20e37\ufe0f\u20e32\ufe0f\u20e32\ufe0f\u20e30\ufe0f\u20e30\ufe0f\u20e30\ufe0f\u20e31\ufe0f\u20e31\ufe0f\u20e31\ufe0f\u20e3",
+        "０７２２ ０００ １１１", "07２2 000 111", "𝟎𝟕𝟐𝟐𝟎𝟎𝟎𝟏𝟏𝟏", "٠٧٢٢٠٠٠١١١", "⓪⑦②②⓪⓪⓪①①①", "jane＠gmail.com", "jane﹫gmail．com",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         if (!contact_is_inside(texts[i])) fail_msg("not found in: %s", texts[i]);
