@@ -48,7 +48,8 @@ int operator_admin(struct app *app, int argc, char **argv)
         printf("%s is %san administrator\n", operation.email, done ? "already " : "");
         return 0;
     }
-    fprintf(stderr, "auth admin create: %s\n", err.violations ? err.violations->message : err.detail[0] ? err.detail : "failed");
+    if (err.violations) fprintf(stderr, "auth admin create: the password %s\n", err.violations->message);
+    else fprintf(stderr, "auth admin create: %s\n", err.detail[0] ? err.detail : "failed");
     if (err.cause[0]) fprintf(stderr, "  %s\n", err.cause);
     return 1;
 }

@@ -10,6 +10,7 @@
 // What an operator does to the parked keys of one service.
 typedef bool (*parked_work)(struct db *db, const char *topic, const char *key, int64_t *ret_count, struct error *err);
 
+static bool topics_are_there(const char *brokers, const char *const *topics, int count, struct error *err);
 static void print_message(const struct kafka_message *message);
 static int for_services(const struct stack *stack, int argc, char **argv, const char *verb, parked_work work);
 
@@ -29,6 +30,7 @@ int command_events_tail(const struct stack *stack, int argc, char **argv)
     for (const char *word; count < 63 && (word = command_word(argc, argv, count));) topics[count++] = word;
     for (int i = 0; count == i && topics_all[i] && i < 63; i++) topics[count++] = topics_all[i]->name;
     struct error err = {.arena = stack->arena};
+    if (!topics_are_there(brokers, topics, count, &err)) return command_failed(&err);
     struct kafka_consumer_config config = {.brokers = brokers, .client_id = "dcctl", .topics = topics,
                                            .from_end = !command_flag(argc, argv, "--from-beginning")};
     struct kafka_consumer *consumer = kafka_consumer_new(&config, &err);
@@ -46,6 +48,21 @@ int command_events_tail(const struct stack *stack, int argc, char **argv)
     arena_free(arena);
     kafka_consumer_free(consumer);
     return 0;
+}
+
+static void note_missing(void *missing, const char *topic, const char *fault)
+{
+    if (strcmp(fault, KAFKA_TOPIC_MISSING) == 0) *(const char **)missing = topic;
+}
+
+// A consumer waits for a topic that is not there; who has mistyped its name would wait with it.
+static bool topics_are_there(const char *brokers, const char *const *topics, int count, struct error *err)
+{
+    struct kafka_topic_spec specs[64] = {{0}};
+    const char *missing = NULL;
+    for (int i = 0; i < count; i++) specs[i] = (struct kafka_topic_spec){.name = topics[i]};
+    if (!kafka_topics_compare(brokers, specs, (size_t)count, note_missing, &missing, err)) return false;
+    return !missing || error_set(err, &problem_not_found, "There is no topic %s. Those of ours are listed by 'dcctl topics', which makes what is missing.", missing);
 }
 
 static void print_message(const struct kafka_message *message)

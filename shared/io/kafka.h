@@ -93,6 +93,7 @@ MUST_USE bool kafka_topic_ensure(const char *brokers, const struct kafka_topic_s
                                  struct error *err);
 // Calls tell with each fault of a topic as it stands on the broker, a clause such as "is missing" or "has 3 partition(s), not 6".
 // False where the broker does not answer.
+#define KAFKA_TOPIC_MISSING "is missing"
 typedef void (*kafka_topic_fault)(void *state, const char *topic, const char *fault);
 MUST_USE bool kafka_topics_compare(const char *brokers, const struct kafka_topic_spec *specs, size_t count, kafka_topic_fault tell,
                                    void *state, struct error *err);

@@ -244,6 +244,9 @@ static void the_operator_sees_what_happens(void **state)
     assert_non_null(strstr(output, jane.user_id));
     assert_non_null(strstr(output, "dc.profiles.profiles"));
     assert_non_null(strstr(output, "tombstone"));
+    // a name that was mistyped is said, not waited for
+    assert_int_equal(run(&output, "timeout 20 %s/dcctl events tail dc.auth.users dc.auth.user --exit", setting("BIN_DIR")), 1);
+    assert_non_null(strstr(output, "There is no topic dc.auth.user."));
 }
 
 static void making_topics_twice_changes_nothing(void **state)
