@@ -83,7 +83,8 @@ static bool erase_user(struct app *app, struct db *db, const struct event *event
 {
     (void)app;
     return db_post(db, &SQL_user_erased, DB_IN(DB_TEXT(event->key)), err) && db_post(db, &SQL_profile_delete, DB_IN(DB_TEXT(event->key)), err) &&
-           db_post(db, &SQL_contact_forget, DB_IN(DB_TEXT(event->key)), err) && db_post(db, &SQL_grants_forget, DB_IN(DB_TEXT(event->key)), err);
+           db_post(db, &SQL_names_forget, DB_IN(DB_TEXT(event->key)), err) && db_post(db, &SQL_contact_forget, DB_IN(DB_TEXT(event->key)), err) &&
+           db_post(db, &SQL_grants_forget, DB_IN(DB_TEXT(event->key)), err);
 }
 
 static bool grant_contact(struct app *app, struct db *db, const struct event *event, struct error *err)

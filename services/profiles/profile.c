@@ -64,7 +64,7 @@ bool profile_me(struct request *rq, struct response *rs, struct error *err)
 {
     const char *json = NULL;
     if (!db_text(&rq->db, &SQL_profile_of_user, DB_IN(DB_TEXT(rq->caller.user_id)), &json, NULL, err)) return false;
-    if (!json) return error_set(err, &problem_no_part, "Your profile is being made; ask again in a moment.");
+    if (!json) return error_set(err, &problem_no_part, "It appears a moment after you registered: ask again then. If it was removed, make another at POST /api/profiles.");
     response_json(rs, json);
     return true;
 }
@@ -112,6 +112,6 @@ bool profile_delete(struct request *rq, struct response *rs, struct error *err)
 {
     const char *user_id = NULL;
     enum user_type type = USER_NONE;
-    return lock_profile(rq, &user_id, &type, err) && db_exec(&rq->db, &SQL_profile_delete, DB_IN(DB_TEXT(user_id)), NULL, err) &&
-           response_message(rq, rs, "The profile is gone.");
+    return lock_profile(rq, &user_id, &type, err) && db_exec(&rq->db, &SQL_names_keep, DB_IN(DB_TEXT(user_id)), NULL, err) &&
+           db_exec(&rq->db, &SQL_profile_delete, DB_IN(DB_TEXT(user_id)), NULL, err) && response_message(rq, rs, "The profile is gone.");
 }

@@ -354,6 +354,27 @@ static void a_removed_profile_can_be_made_again(void **state)
     }
 }
 
+// What auth told of her once is not lost with the profile: it will not be told again.
+static void a_base_profile_made_again_has_her_names(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        const char *path;
+        struct person person = with_whole_profile(&kinds[i], &path);
+        struct answer mine = call(&person, "GET", "/api/profiles/me", NULL);
+        struct answer gone = call(&person, "DELETE", arena_printf(story_arena(), "/api/profiles/%s", text_at(&mine, "id")), NULL);
+        expect_status(&gone, 200);
+        struct answer none = call(&person, "GET", "/api/profiles/me", NULL);
+        expect_problem(&none, 404);
+        assert_true(body_has(&none, "POST /api/profiles"));
+        struct answer again = call(&person, "POST", "/api/profiles", "{\"%s\":%s}", kinds[i].part, kinds[i].body);
+        expect_status(&again, 201);
+        assert_string_equal(text_at(&again, "first_name"), "Amani");
+        assert_string_equal(text_at(&again, "last_name"), "Story");
+        assert_string_equal(text_at(&again, member_path(kinds[i].part, kinds[i].member)), kinds[i].value);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,7 +384,7 @@ int main(void)
         cmocka_unit_test(a_repeated_post_is_answered_from_the_first), cmocka_unit_test(a_post_that_still_runs_is_told_so),
         cmocka_unit_test(nobody_else_can_change_it), cmocka_unit_test(a_profile_is_of_its_users_type),
         cmocka_unit_test(every_wrong_field_is_named), cmocka_unit_test(her_tribe_is_hers_alone),
-        cmocka_unit_test(a_removed_profile_can_be_made_again),
+        cmocka_unit_test(a_removed_profile_can_be_made_again), cmocka_unit_test(a_base_profile_made_again_has_her_names),
     };
     return cmocka_run_group_tests(tests, story_setup, story_teardown);
 }

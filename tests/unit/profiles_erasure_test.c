@@ -14,6 +14,7 @@
 #include "inbox_private.h"
 #include "kit_database.h"
 #include "part.h"
+#include "profile.h"
 
 static struct kit_database kit;
 static struct app app;
@@ -66,6 +67,13 @@ static bool writes_her_profile(struct request *rq, struct error *err)
 {
     const char *profile_id = NULL;
     return profile_ensure(rq, &profile_id, err) || err->problem == &problem_conflict; // there is none of hers any more
+}
+
+static bool removes_her_profile(struct request *rq, struct error *err)
+{
+    struct response rs = {0};
+    if (!profile_ensure(rq, &rq->parameters[0], err)) return err->problem == &problem_conflict;
+    return profile_delete(rq, &rs, err);
 }
 
 static bool is_imported(struct request *rq, struct error *err)
@@ -123,14 +131,15 @@ static void nothing_of_her_stays(void **state)
 {
     const struct order *order = *state;
     struct deed first = {.act = order->first}, second = {.act = order->second};
-    test_database_run(&kit.database, "DELETE FROM profiles; DELETE FROM contact_grants; DELETE FROM erased_users");
+    test_database_run(&kit.database, "DELETE FROM profiles; DELETE FROM contact_grants; DELETE FROM left_names; DELETE FROM erased_users");
     assert_true(deed_begin(&first));
     assert_int_equal(pthread_create(&second.thread, NULL, deed_run, &second), 0);
     eventually(waits_or_is_over(&second)); // before the first is committed
     const bool committed = deed_end(&first);
     pthread_join(second.thread, NULL);
     if (!committed || !second.succeeded) fail_msg("%s %s", first.err.cause, second.err.cause);
-    assert_string_equal(test_database_run(&kit.database, "SELECT (SELECT count(*) FROM contact_grants) || ' ' || (SELECT count(*) FROM profiles)"), "0 0");
+    assert_string_equal(test_database_run(&kit.database, "SELECT (SELECT count(*) FROM contact_grants) || ' ' || (SELECT count(*) FROM profiles) || ' ' || "
+                                                          "(SELECT count(*) FROM left_names)"), "0 0 0");
     arena_free(first.rq.arena);
     arena_free(second.rq.arena);
 }
@@ -140,11 +149,13 @@ int main(void)
     static const struct order orders[] = {
         {is_granted_a_contact, is_erased}, {is_erased, is_granted_a_contact}, {writes_her_profile, is_erased},
         {is_erased, writes_her_profile},   {is_imported, is_erased},          {is_erased, is_imported},
+        {removes_her_profile, is_erased},  {is_erased, removes_her_profile},
     };
 #define TEST(row, name) {"nothing_of_her_stays: " name, nothing_of_her_stays, NULL, NULL, (void *)(uintptr_t)&orders[row]}
     const struct CMUnitTest tests[] = {
         TEST(0, "erased as a grant is applied"), TEST(1, "granted while she is erased"), TEST(2, "erased as she writes"),
         TEST(3, "writes while she is erased"),   TEST(4, "erased as she is imported"),   TEST(5, "imported while she is erased"),
+        TEST(6, "erased as she leaves"),         TEST(7, "leaves while she is erased"),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

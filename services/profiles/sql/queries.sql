@@ -245,7 +245,7 @@ SELECT employer_json(e, p), (e).created_at || '|' || (e).id
          ORDER BY e.created_at DESC, e.id DESC OFFSET $2 LIMIT $3) AS page;
 
 -- name: employer_count
-SELECT count(*) FROM (SELECT FROM employer_profiles LIMIT $1) AS capped;
+SELECT count(*) FROM (SELECT FROM employer_profiles AS e JOIN profiles AS p ON p.id = e.profile_id WHERE p.is_active LIMIT $1) AS capped;
 
 -- name: employer_read
 SELECT employer_json(e, p) FROM employer_profiles AS e JOIN profiles AS p ON p.id = e.profile_id
@@ -291,7 +291,7 @@ SELECT agency_profile_json(e), (e).created_at || '|' || (e).id
          ORDER BY e.created_at DESC, e.id DESC OFFSET $2 LIMIT $3) AS page;
 
 -- name: agency_profile_count
-SELECT count(*) FROM (SELECT FROM agency_profiles LIMIT $1) AS capped;
+SELECT count(*) FROM (SELECT FROM agency_profiles AS e JOIN profiles AS p ON p.id = e.profile_id WHERE p.is_active LIMIT $1) AS capped;
 
 -- name: agency_profile_read
 SELECT agency_profile_json(e) FROM agency_profiles AS e JOIN profiles AS p ON p.id = e.profile_id
@@ -351,10 +351,13 @@ SELECT profile_json(p) FROM profiles AS p WHERE id = $1 AND (user_id = $2 OR $3:
 SELECT id, user_id, user_type FROM profiles WHERE id = $1 AND (user_id = $2 OR $3::boolean) FOR UPDATE;
 
 -- name: profile_ensure
--- The base profile of a user whose first write may come before the event of her registration; locked, as by part_owner.
+-- The base profile of a user whose first write may come before the event of her registration, or after she removed the one she
+-- had; locked, as by part_owner.
 WITH made AS (
-    INSERT INTO profiles (id, user_id, user_type)
-    SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT FROM erased_users WHERE user_id = $2)
+    INSERT INTO profiles (id, user_id, user_type, first_name, last_name, is_active, user_sequence)
+    SELECT $1, $2, $3, coalesce(n.first_name, ''), coalesce(n.last_name, ''), coalesce(n.is_active, true), coalesce(n.user_sequence, '')
+      FROM (SELECT) AS once LEFT JOIN left_names AS n ON n.user_id = $2
+     WHERE NOT EXISTS (SELECT FROM erased_users WHERE user_id = $2)
     ON CONFLICT (user_id) DO UPDATE SET user_id = excluded.user_id RETURNING *, xmax = 0 AS is_new
 ), told AS (
     INSERT INTO outbox (topic, type, key, data)
@@ -362,6 +365,16 @@ WITH made AS (
            json_build_object('profile_id', id, 'user_id', user_id, 'user_type', user_type, 'created_at', rfc3339(created_at)) FROM made WHERE is_new
 )
 SELECT id FROM made;
+
+-- name: names_keep
+-- Ahead of profile_delete, where the user stays.
+INSERT INTO left_names (user_id, first_name, last_name, is_active, user_sequence)
+SELECT user_id, first_name, last_name, is_active, user_sequence FROM profiles WHERE user_id = $1
+ON CONFLICT (user_id) DO UPDATE
+   SET first_name = excluded.first_name, last_name = excluded.last_name, is_active = excluded.is_active, user_sequence = excluded.user_sequence;
+
+-- name: names_forget
+DELETE FROM left_names WHERE user_id = $1;
 
 -- name: profile_delete
 -- Her profile with all its parts; each topic gets its tombstone.
