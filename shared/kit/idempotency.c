@@ -100,13 +100,18 @@ static bool key_parse(struct arena *arena, const char *sent, const char **ret)
     return used > 0;
 }
 
-// Parts are set off by NUL, which none of them holds before the body.
+// Parts are set off by NUL, which none of them holds before the body. A last slash of the path is as good as none.
 static const char *fingerprint_of(struct request *rq)
 {
     const struct http_request *http = rq->http;
     struct text_buffer out = text_buffer(rq->arena);
-    const char *const parts[] = {rq->method, rq->path, http->query ? http->query : ""};
-    for (size_t i = 0; i < COUNT_OF(parts); i++) text_add_bytes(&out, parts[i], strlen(parts[i]) + 1);
+    const size_t path_length = strlen(rq->path);
+    const bool has_slash = path_length > 1 && rq->path[path_length - 1] == '/';
+    text_add_bytes(&out, rq->method, strlen(rq->method) + 1);
+    text_add_bytes(&out, rq->path, path_length - has_slash);
+    text_add_bytes(&out, "", 1);
+    text_add(&out, http->query ? http->query : "");
+    text_add_bytes(&out, "", 1);
     text_add_bytes(&out, http->body, http->body_length);
     size_t length = out.length;
     const char *all = text_take(&out);
