@@ -24,7 +24,7 @@ load() {
 show() {
     cat <<TEXT
 
-  Domestic Connect is at  $GATEWAY_URL/api/   (documentation: $GATEWAY_URL/api/docs)
+  Domestic Connect's API  $GATEWAY_URL/api, described at $GATEWAY_URL/api/docs
   demo accounts           employer@demo.example, worker@demo.example, agency@demo.example, admin@demo.example
   their password          $password
   mails land in           $RUN_DIR/mail

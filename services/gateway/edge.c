@@ -24,7 +24,7 @@ bool gateway_before(struct request *rq, struct response *rs, struct error *err)
     const char *path = public_path(rq->path);
     if (!path) return error_set(err, &problem_not_found, NULL);
     if (!path_is_plain(path))
-        return error_set(err, &problem_malformed, "The path may hold no '.' or '..' segments.");
+        return error_set(err, &problem_malformed, "The path may hold no empty, '.' or '..' segment, no ';' or '\\', and no encoded '.' or '/'.");
     rq->path = path;
     const struct upstream_route *route = upstream_route_find(path);
     return admit(rq, rs, route, err) && identify(rq, route, err) &&

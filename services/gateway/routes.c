@@ -7,7 +7,7 @@
 FIELDS_OUT(me_answer,
     FIELD_OUT("user", FIELD_JSON, .nullable = true, .doc = "The user, as GET /auth/me; null when auth did not answer."),
     FIELD_OUT("profile", FIELD_JSON, .nullable = true, .doc = "The profile, as GET /profiles/me; null when there is none yet."),
-    FIELD_OUT("credits", FIELD_JSON, .nullable = true, .doc = "An employer's credits, null for others."),
+    FIELD_OUT("credits", FIELD_JSON, .nullable = true, .doc = "An employer's credits; absent for others."),
     FIELD_OUT("partial", FIELD_TEXT_LIST, .doc = "Services that did not answer in time; absent when all did."))
 
 FIELDS_OUT(activity,

@@ -85,7 +85,7 @@ const char *field_check_text(const struct field *field, const char *text, struct
     if (wrong || !*ret) return wrong;
     if (field->choices) return check_choice(field, *ret, arena);
     length = strlen(*ret);
-    if (field->required && field->min == 0 && length == 0) return "must not be empty";
+    if (length == 0 && (field->min == 1 || (field->required && field->min == 0))) return "must not be empty";
     if ((int64_t)length < field->min) return arena_printf(arena, "must be at least %ld bytes long", (long)field->min);
     if ((int64_t)length > field_limit(field)) return arena_printf(arena, "must be at most %ld bytes long", (long)field_limit(field));
     return NULL;

@@ -135,6 +135,8 @@ static void length_counts_after_squeezing(void **state)
     expect_wrong(&field, "  a  ", "must be at least 2 bytes long");
     expect_wrong(&field, "abcde", "must be at most 4 bytes long");
     expect_wrong(&field, "éé1", "must be at most 4 bytes long"); // bytes, not letters
+    static const struct field some = {.type = FIELD_TEXT, .min = 1};
+    expect_wrong(&some, "   ", "must not be empty");
 }
 
 static void length_is_bounded_by_default(void **state)
