@@ -81,14 +81,25 @@ settings_check() {
     done
 }
 
-# The files that were written become those in force. A part that runs with others is stopped, to start with them.
+# The files that were written become those in force. A part that runs with others, or from a binary that was built anew, is
+# stopped, to start with them.
 settings_take() {
-    local part
+    local part state pid
+    local -A pids=()
+    while read -r part state _ pid _; do
+        [ "$state" != RUNNING ] || pids[$part]=${pid%,}
+    done < <(control status 2>/dev/null || true)
     for part in daraja $SERVICES; do
-        cmp -s "$RUN_DIR/$part.env.new" "$RUN_DIR/$part.env" || ! running "$part" || control stop "$part"
+        if [ -n "${pids[$part]:-}" ]; then
+            cmp -s "$RUN_DIR/$part.env.new" "$RUN_DIR/$part.env" && runs_as_built "$part" "${pids[$part]}" || control stop "$part"
+        fi
         mv "$RUN_DIR/$part.env.new" "$RUN_DIR/$part.env" || return 1
     done
     mv "$RUN_DIR/env.new" "$RUN_DIR/env"
+}
+
+runs_as_built() { # PART PID
+    [ "/proc/$2/exe" -ef "$BUILD/bin/${1/#daraja/daraja-simulator}" ]
 }
 
 environment_for_people() {

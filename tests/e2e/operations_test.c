@@ -148,6 +148,17 @@ static const char *elsewhere(void)
     return arena_printf(story_arena(), "RUN_DIR=%s/elsewhere", setting("RUN_DIR"));
 }
 
+static void a_binary_built_anew_starts_its_part_anew(void **state)
+{
+    (void)state;
+    const char *output, *binary = arena_printf(story_arena(), "%s/profiles", setting("BIN_DIR"));
+    note_pids();
+    assert_int_equal(run(&output, "cp -p %s %s.anew && mv %s.anew %s", binary, binary, binary, binary), 0); // as the linker puts it there
+    must_start();
+    expect_new_pids("profiles");
+    expect_service();
+}
+
 static void a_taken_port_is_named(void **state)
 {
     (void)state;
@@ -248,6 +259,7 @@ int main(void)
         cmocka_unit_test_teardown(a_part_that_is_killed_comes_back, whole_again),
         cmocka_unit_test_teardown(a_second_start_starts_what_is_missing, whole_again),
         cmocka_unit_test_teardown(another_setting_starts_its_part_anew, whole_again),
+        cmocka_unit_test_teardown(a_binary_built_anew_starts_its_part_anew, whole_again),
         cmocka_unit_test_teardown(a_taken_port_is_named, whole_again),
         cmocka_unit_test_teardown(a_wrong_setting_is_named_before_anything_starts, whole_again),
         cmocka_unit_test(two_starts_do_not_mix),
