@@ -24,9 +24,10 @@ int command_admin_create(const struct stack *stack, int argc, char **argv)
         return 2;
     }
     // the password goes through a pipe: arguments can be read by everybody on the machine
-    struct error err = {0};
+    struct error err = {.arena = stack->arena};
     struct child child;
-    if (!child_start(stack, "auth", (const char *const[]){"admin", "create", "--email", email, "--password-stdin", NULL},
+    if (!stack_database_answers(stack, "auth", &err) ||
+        !child_start(stack, "auth", (const char *const[]){"admin", "create", "--email", email, "--password-stdin", NULL},
                      CHILD_PIPES, &child, &err))
         return command_failed(&err);
     fprintf(child.in, "%s\n", password);
@@ -75,16 +76,22 @@ int command_topics(const struct stack *stack, int argc, char **argv)
     return run_verb(stack, "auth", VERB("topics"));
 }
 
+static int ask_payments(const struct stack *stack, const char *const *words)
+{
+    struct error err = {.arena = stack->arena};
+    return stack_database_answers(stack, "payments", &err) ? run_verb(stack, "payments", words) : command_failed(&err);
+}
+
 int command_payments_reconcile(const struct stack *stack, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
-    return run_verb(stack, "payments", VERB("reconcile"));
+    return ask_payments(stack, VERB("reconcile"));
 }
 
 int command_payments_refund_settled(const struct stack *stack, int argc, char **argv)
 {
-    return run_verb(stack, "payments", VERB("refund-settled", argc > 0 ? argv[0] : NULL, argc > 1 ? argv[1] : NULL, argc > 2 ? argv[2] : NULL));
+    return ask_payments(stack, VERB("refund-settled", argc > 0 ? argv[0] : NULL, argc > 1 ? argv[1] : NULL, argc > 2 ? argv[2] : NULL));
 }
 
 static int verify_service(const struct stack *stack, const char *service)

@@ -62,6 +62,9 @@ const char *command_word(int argc, char **argv, int which);
 MUST_USE struct db_pool *stack_database(const struct stack *stack, const char *service, int connections,
                                         const struct sql *const *statements, struct error *err);
 
+// False, at once, where that database does not answer: a service's binary, which may have been started before it, waits for it.
+MUST_USE bool stack_database_answers(const struct stack *stack, const char *service, struct error *err);
+
 // A service's binary as a child, with the service's settings from <run_dir>/<service>.env.
 struct child {
     int pid;

@@ -157,8 +157,10 @@ int command_events_replay(const struct stack *stack, int argc, char **argv)
         fprintf(stderr, "dcctl: name the read model: dcctl events replay --service profiles --topic dc.auth.users\n");
         return 2;
     }
-    struct error err = {0};
+    struct error err = {.arena = stack->arena};
     struct child child;
-    if (!child_start(stack, service, (const char *const[]){"replay", topic, NULL}, CHILD_NO_PIPES, &child, &err)) return command_failed(&err);
+    if (!stack_database_answers(stack, service, &err) ||
+        !child_start(stack, service, (const char *const[]){"replay", topic, NULL}, CHILD_NO_PIPES, &child, &err))
+        return command_failed(&err);
     return child_finish(&child);
 }

@@ -133,6 +133,13 @@ struct db_pool *stack_database(const struct stack *stack, const char *service, i
                                                  .connect_timeout_s = 5, .statements = lists}, err);
 }
 
+bool stack_database_answers(const struct stack *stack, const char *service, struct error *err)
+{
+    struct db_pool *pool = stack_database(stack, service, 1, NULL, err);
+    db_pool_close(pool);
+    return pool != NULL;
+}
+
 bool child_start(const struct stack *stack, const char *service, const char *const *arguments, enum child_pipes pipes,
                  struct child *ret, struct error *err)
 {
@@ -200,8 +207,9 @@ int child_finish(struct child *child)
 
 int command_failed(const struct error *err)
 {
-    fprintf(stderr, "dcctl: %s%s%s%s\n", err->detail[0] ? err->detail : "something went wrong",
-            err->cause[0] ? " (" : "", err->cause, err->cause[0] ? ")" : "");
+    const char *what = err->detail[0] ? err->detail : "something went wrong";
+    if (strcmp(what, problem_unavailable.advice) == 0) what = "What this needs does not answer. 'dcctl doctor' looks at everything and says what to do.";
+    fprintf(stderr, "dcctl: %s%s%s%s\n", what, err->cause[0] ? " (" : "", err->cause, err->cause[0] ? ")" : "");
     return 1;
 }
 

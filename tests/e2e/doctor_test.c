@@ -92,6 +92,12 @@ static void databases_that_are_away_are_named(void **state)
     EXPECT_WRONG("The database of auth does not answer (", "The database of profiles does not answer (", "The database of payments does not answer (",
                  "Start PostgreSQL with 'make start'", "auth is not ready: The database does not answer. It goes on by itself once that is mended",
                  "?      events are published as they come\n", "?      no key is parked\n", "ok     the broker answers\n");
+    static const char *const commands[] = {"audit verify", "events parked", "events replay --service profiles --topic dc.auth.users", "payments reconcile",
+                                           "admin create --email jane@story.example --password mlinzi-wa-mlango"};
+    for (size_t i = 0; i < COUNT_OF(commands); i++) { // told at once, and where to look
+        assert_int_equal(run(&said, "timeout 20 %s/dcctl %s", setting("BIN_DIR"), commands[i]), 1);
+        expect_said("'dcctl doctor' looks at everything");
+    }
 }
 
 static void topics_that_are_missing_are_named(void **state)
