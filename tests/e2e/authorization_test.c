@@ -69,6 +69,8 @@ static void expect_answer(const struct answer *answer, const struct api_route *r
         fail_msg("%s by %s answered %d, expected %d: %.*s", route_name(route), caller->name, answer->status, expected, (int)answer->http.body_length,
                  answer->http.body);
     if (answer->status >= 400) expect_problem(answer, answer->status);
+    else if (!json_object_get(route->answers, arena_printf(story_arena(), "%d", answer->status)))
+        fail_msg("%s answered %d, which is not described", route_name(route), answer->status);
     if (answer->status == 401) assert_non_null(header(answer, "WWW-Authenticate"));
 }
 

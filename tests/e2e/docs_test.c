@@ -138,6 +138,22 @@ static void every_reference_leads_somewhere(void **state)
     assert_true(references_checked(events.body, events.body) > 20);
 }
 
+// What is not described is a problem to whoever reads the description.
+static void every_other_good_answer_is_described(void **state)
+{
+    (void)state;
+    static const struct { const char *method, *path, *statuses; } answers[] = {
+        {"POST", "/payments/contact-access", "201 200 202"}, {"POST", "/auth/firebase", "200 201"}, {"GET", "/health/readiness", "200 503"}};
+    struct answer document = openapi();
+    for (size_t i = 0; i < COUNT_OF(answers); i++) {
+        json_t *responses = json_object_get(operation_of(&document, answers[i].method, answers[i].path), "responses");
+        char *rest = NULL;
+        for (char *status = strtok_r(arena_strdup(story_arena(), answers[i].statuses), " ", &rest); status; status = strtok_r(NULL, " ", &rest))
+            if (!json_object_get(json_object_get(json_object_get(responses, status), "content"), "application/json"))
+                fail_msg("%s %s: %s is not described", answers[i].method, answers[i].path, status);
+    }
+}
+
 // Where {id} stands in an address, it is a parameter of each of its operations.
 static void every_parameter_is_described(void **state)
 {
@@ -235,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_route_is_described), cmocka_unit_test(every_described_address_is_there),
         cmocka_unit_test(every_reference_leads_somewhere),
+        cmocka_unit_test(every_other_good_answer_is_described),
         cmocka_unit_test(every_parameter_is_described), cmocka_unit_test(the_page_needs_nothing_from_elsewhere),
         cmocka_unit_test(every_topic_and_event_is_described),
     };

@@ -63,6 +63,7 @@ static void describe(struct api_route *route, const json_t *document)
     if (!operation) fail_msg("%s is not in its service's schema", route_name(route));
     const char *reference = json_string_value(member(operation, "requestBody content application/json schema $ref"));
     route->parameters = json_object_get(operation, "parameters");
+    route->answers = json_object_get(operation, "responses");
     if (!reference) return;
     const json_t *schema = json_object_get(member(document, "components schemas"), strrchr(reference, '/') + 1);
     route->body = json_object_get(schema, "properties");

@@ -13,6 +13,7 @@ struct api_route {
     bool admin_too;            // an admin is taken as well
     const json_t *body;        // {name: schema} of the body's fields, NULL where there is none
     const json_t *parameters;  // [{name, in, schema}], empty where there are none
+    const json_t *answers;     // {status: …} as it is described, and "default"
 };
 
 struct route_list {
