@@ -273,30 +273,6 @@ static void a_worker_who_is_shut_out_is_in_no_list(void **state)
     }
 }
 
-static const char families[] = "/api/employers/?per_page=1";
-static int64_t families_before;
-
-static bool counts_one_less(const struct answer *answer)
-{
-    return answer->status == 200 && number_at(answer, "pagination/total") == families_before - 1;
-}
-
-static void a_family_that_is_shut_out_is_not_counted(void **state)
-{
-    (void)state;
-    struct person employer = person_register("employer"), worker = person_register("housegirl");
-    struct answer made = call(&employer, "POST", "/api/employers", "{\"location\":\"Karen\"}");
-    expect_status(&made, 201);
-    struct answer all = call(&worker, "GET", families, NULL);
-    assert_false(true_at(&all, "pagination/total_is_estimate"));
-    families_before = number_at(&all, "pagination/total");
-    set_active(&employer, false);
-    struct answer fewer = call_until(&worker, families, 10, counts_one_less);
-    assert_true(counts_one_less(&fewer));
-    struct answer gone = call(&worker, "GET", arena_printf(story_arena(), "/api/employers/%s", text_at(&made, "id")), NULL);
-    expect_problem(&gone, 404);
-}
-
 static void never_herself(void **state)
 {
     (void)state;
@@ -411,8 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_operator_makes_her), cmocka_unit_test(nobody_else_may), cmocka_unit_test(she_finds_people_by_what_she_knows),
         cmocka_unit_test(she_turns_the_pages), cmocka_unit_test(she_walks_on_by_cursor), cmocka_unit_test(who_is_deactivated_is_out_within_a_second),
-        cmocka_unit_test(let_in_again_she_signs_in), cmocka_unit_test(a_worker_who_is_shut_out_is_in_no_list),
-        cmocka_unit_test(a_family_that_is_shut_out_is_not_counted), cmocka_unit_test(never_herself),
+        cmocka_unit_test(let_in_again_she_signs_in), cmocka_unit_test(a_worker_who_is_shut_out_is_in_no_list), cmocka_unit_test(never_herself),
         cmocka_unit_test(every_act_is_written_down), cmocka_unit_test_teardown(an_edited_log_is_found_out, the_log_as_it_was),
         cmocka_unit_test(the_log_cannot_be_edited_by_its_own_service),
     };

@@ -268,8 +268,29 @@ static void the_way_that_costs_less_is_taken(void **state)
     }
 }
 
+// Of two families and two companies, one each is of a deactivated user.
+static void who_is_in_no_list_is_not_counted(void **state)
+{
+    (void)state;
+    test_database_run(&kit.database, "INSERT INTO profiles (id, user_id, user_type, is_active) SELECT 'x' || n, 'x' || n, CASE WHEN n < 3 THEN 'employer' ELSE 'agency' END,"
+                                     "  mod(n, 2) = 0 FROM generate_series(1, 4) AS n;"
+                                     "INSERT INTO employer_profiles (id, profile_id) VALUES ('e1', 'x1'), ('e2', 'x2');"
+                                     "INSERT INTO agency_profiles (id, profile_id) VALUES ('a1', 'x3'), ('a2', 'x4')");
+    const struct sql *const counts[] = {&SQL_employer_count, &SQL_agency_profile_count};
+    for (size_t i = 0; i < COUNT_OF(counts); i++) {
+        struct db db = kit_session(&kit, DB_READ);
+        int64_t count = 0;
+        assert_int_equal(db_row(&db, counts[i], DB_IN(DB_INT(100)), DB_OUT(DB_GET_INT(&count)), &kit.err), DB_FOUND);
+        db_end(&db);
+        assert_int_equal(count, 1);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_way_that_costs_less_is_taken), cmocka_unit_test(every_list_is_what_the_plainest_statement_says)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_way_that_costs_less_is_taken), cmocka_unit_test(every_list_is_what_the_plainest_statement_says),
+        cmocka_unit_test(who_is_in_no_list_is_not_counted),
+    };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
