@@ -9,20 +9,20 @@
 
 #define RECORD_TRIES 10
 
-static bool give_back(const struct attempt *attempt, struct app *app, struct arena *arena, struct error *err)
+static bool give(const struct attempt *attempt, const struct sql *give_back, struct app *app, struct arena *arena, struct error *err)
 {
     struct db db;
     int64_t count = 0;
     db_begin(&db, app->pool, DB_READ, arena); // one statement
-    const bool ok = db_exec(&db, attempt->give_back, DB_IN(DB_TEXT(attempt->id)), &count, err);
+    const bool ok = db_exec(&db, give_back, DB_IN(DB_TEXT(attempt->id)), &count, err);
     db_end(&db);
-    if (count) log_warning("taken_and_given_back", LOG_TEXT("statement", attempt->give_back->name), LOG_TEXT("attempt", attempt->id));
+    if (count) log_warning("taken_and_given_back", LOG_TEXT("statement", give_back->name), LOG_TEXT("attempt", attempt->id));
     return ok;
 }
 
-bool attempt_begin(struct attempt *attempt, struct app *app, struct arena *arena, struct error *err)
+bool attempt_begin(struct attempt *attempt, const struct sql *give_back, struct app *app, struct arena *arena, struct error *err)
 {
-    if (attempt->is_lost && !give_back(attempt, app, arena, err)) return false;
+    if (attempt->is_lost && !give(attempt, give_back, app, arena, err)) return false;
     attempt->is_lost = false;
     id_new(clock_now_ms(app->clock), attempt->id);
     return true;

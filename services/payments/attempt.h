@@ -2,12 +2,12 @@
 // One attempt of a worker to take something that goes out once. Where it was taken, or may have been as the database's answer was lost,
 // and has surely not been sent, it is given back before this thread takes anything else.
 //
-//   static _Thread_local struct attempt attempt = {.give_back = &SQL_push_give_back};
-//   if (!attempt_begin(&attempt, app, arena, err)) return false;
-//   … = db_row(&db, &SQL_push_take, DB_IN(…, DB_TEXT(attempt.id)), …);
-//   attempt.is_lost = … == DB_FAILED;
+//   struct attempt *attempt = state; // of the thread: state_bytes of struct worker
+//   if (!attempt_begin(attempt, &SQL_push_give_back, app, arena, err)) return false;
+//   … = db_row(&db, &SQL_push_take, DB_IN(…, DB_TEXT(attempt->id)), …);
+//   attempt->is_lost = … == DB_FAILED;
 //   …
-//   return attempt_end(&attempt, app, arena, answer.outcome != DARAJA_NOT_SENT, record, &what_became_of_it, err);
+//   return attempt_end(attempt, app, arena, answer.outcome != DARAJA_NOT_SENT, record, &what_became_of_it, err);
 #pragma once
 
 #include "id.h"
@@ -16,13 +16,13 @@
 struct app;
 
 struct attempt {
-    const struct sql *give_back; // $1: the attempt
-    char id[UUID_SIZE];          // kept in taken_by
-    bool is_lost;                // taken perhaps, sent surely not
+    char id[UUID_SIZE]; // kept in taken_by
+    bool is_lost;       // taken perhaps, sent surely not
 };
 
-// Gives back what the last one lost, and makes a new id. False: that failed, and is tried again by the next.
-MUST_USE bool attempt_begin(struct attempt *attempt, struct app *app, struct arena *arena, struct error *err);
+// Gives back what the last one lost, by a statement whose $1 is its id, and makes a new id. False: that failed, and is tried again by the
+// next.
+MUST_USE bool attempt_begin(struct attempt *attempt, const struct sql *give_back, struct app *app, struct arena *arena, struct error *err);
 // Records in a transaction what became of it. M-Pesa answers once, so a database that is away for a moment is waited for; but of what
 // was not sent only once: others may have it already where this was recorded and the database's answer to it was lost.
 MUST_USE bool attempt_end(struct attempt *attempt, struct app *app, struct arena *arena, bool is_sent, db_work record, void *argument, struct error *err);

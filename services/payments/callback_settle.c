@@ -32,8 +32,9 @@ static bool done(struct db *db, const struct arrived *arrived, const char *outco
     return db_exec(db, &SQL_callback_done, DB_IN(DB_INT(arrived->id), DB_TEXT(outcome), DB_TEXT(doubt)), NULL, err);
 }
 
-bool settle_next(struct app *app, struct arena *arena, bool *ret_worked, struct error *err)
+bool settle_next(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err)
 {
+    (void)state;
     struct arrived arrived = {.app = app};
     const bool ok = db_transaction(app->pool, DB_WRITE, arena, work_off, &arrived, err);
     *ret_worked = ok && arrived.worked;

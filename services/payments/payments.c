@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "attempt.h"
 #include "callback.h"
 #include "daraja.h"
 #include "log.h"
@@ -63,10 +64,10 @@ const struct job payments_jobs[] = {
 };
 
 const struct worker payments_workers[] = {
-    [WORKER_PUSH] = {"push", 4, 1000, push_next},
+    [WORKER_PUSH] = {"push", 4, 1000, push_next, sizeof(struct attempt)},
     [WORKER_SETTLE] = {"settle", 2, 1000, settle_next},
     [WORKER_QUERY] = {"query", 2, 1000, query_next},
-    [WORKER_REFUND] = {"refund", 1, 2000, refund_next},
+    [WORKER_REFUND] = {"refund", 1, 2000, refund_next, sizeof(struct attempt)},
     {0},
 };
 

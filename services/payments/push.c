@@ -19,24 +19,23 @@ struct settling {
     enum settled settled;
 };
 
-static _Thread_local struct attempt attempt = {.give_back = &SQL_push_give_back};
-
-static bool take(struct app *app, struct arena *arena, struct taken_push *ret, bool *ret_found, struct error *err);
+static bool take(struct app *app, struct arena *arena, struct attempt *attempt, struct taken_push *ret, bool *ret_found, struct error *err);
 static struct settlement settlement_of(const struct app *app, const struct taken_push *push, const struct daraja_answer *answer);
 static bool settle(struct db *db, void *argument, struct error *err);
 
-bool push_next(struct app *app, struct arena *arena, bool *ret_worked, struct error *err)
+bool push_next(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err)
 {
     struct taken_push taken = {0};
     struct daraja_answer answer = {0};
-    if (!take(app, arena, &taken, ret_worked, err) || !*ret_worked) return err->problem == NULL;
+    struct attempt *attempt = state;
+    if (!take(app, arena, attempt, &taken, ret_worked, err) || !*ret_worked) return err->problem == NULL;
     const struct daraja_push push = {.push_id = taken.id, .phone_number = taken.phone_number, .amount = taken.amount, .reference = "Domestic"};
     daraja_push(app, &push, arena, &answer);
     const struct settlement settlement = settlement_of(app, &taken, &answer);
     if (answer.outcome != DARAJA_DONE)
         log_warning("push_not_taken", LOG_TEXT("push", taken.id), LOG_TEXT("code", answer.code), LOG_TEXT("detail", answer.detail));
     struct settling settling = {.app = app, .settlement = &settlement};
-    if (!attempt_end(&attempt, app, arena, answer.outcome != DARAJA_NOT_SENT, settle, &settling, err)) {
+    if (!attempt_end(attempt, app, arena, answer.outcome != DARAJA_NOT_SENT, settle, &settling, err)) {
         log_error("push_answer_not_kept", LOG_TEXT("push", taken.id), LOG_TEXT("checkout_request_id", answer.checkout_request_id));
         return false;
     }
@@ -49,17 +48,17 @@ bool push_next(struct app *app, struct arena *arena, bool *ret_worked, struct er
     return ok;
 }
 
-static bool take(struct app *app, struct arena *arena, struct taken_push *ret, bool *ret_found, struct error *err)
+static bool take(struct app *app, struct arena *arena, struct attempt *attempt, struct taken_push *ret, bool *ret_found, struct error *err)
 {
     struct db db;
-    if (!attempt_begin(&attempt, app, arena, err)) return false;
+    if (!attempt_begin(attempt, &SQL_push_give_back, app, arena, err)) return false;
     db_begin(&db, app->pool, DB_READ, arena); // one statement
-    enum db_found found = db_row(&db, &SQL_push_take, DB_IN(DB_INT(daraja_lease_s(app)), DB_TEXT(attempt.id)),
+    enum db_found found = db_row(&db, &SQL_push_take, DB_IN(DB_INT(daraja_lease_s(app)), DB_TEXT(attempt->id)),
                                  DB_OUT(DB_GET_TEXT(&ret->id), DB_GET_TEXT(&ret->phone_number), DB_GET_INT(&ret->amount), DB_GET_INT(&ret->age_s)), err);
     db_end(&db);
     *ret_found = found == DB_FOUND;
     if (found == DB_FAILED && err->problem == &problem_conflict) error_clear(err); // another worker was faster with this phone
-    attempt.is_lost = err->problem != NULL;
+    attempt->is_lost = err->problem != NULL;
     return err->problem == NULL;
 }
 

@@ -5,10 +5,10 @@
 
 #include "settle.h"
 
-bool push_next(struct app *app, struct arena *arena, bool *ret_worked, struct error *err);
-bool settle_next(struct app *app, struct arena *arena, bool *ret_worked, struct error *err);
-bool query_next(struct app *app, struct arena *arena, bool *ret_worked, struct error *err);
-bool refund_next(struct app *app, struct arena *arena, bool *ret_worked, struct error *err);
+bool push_next(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err);
+bool settle_next(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err);
+bool query_next(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err);
+bool refund_next(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err);
 
 // push_settle in a transaction of its own.
 MUST_USE bool push_settle_now(struct app *app, struct arena *arena, const struct settlement *settlement, enum settled *ret, struct error *err);

@@ -22,8 +22,9 @@ static bool settle(struct app *app, struct arena *arena, const struct open_push 
 static bool look_later(struct app *app, struct arena *arena, const struct open_push *push, const char *detail, struct error *err);
 static int64_t wait_s(const struct app *app, const struct open_push *push);
 
-bool query_next(struct app *app, struct arena *arena, bool *ret_worked, struct error *err)
+bool query_next(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err)
 {
+    (void)state;
     struct open_push push = {0};
     struct daraja_query query = {0};
     bool is_disowned = false;

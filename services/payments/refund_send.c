@@ -16,37 +16,36 @@ struct sent {
     const struct daraja_answer *answer;
 };
 
-static _Thread_local struct attempt attempt = {.give_back = &SQL_refund_give_back};
-
-static bool take(struct app *app, struct arena *arena, struct taken_refund *ret, bool *ret_found, struct error *err);
+static bool take(struct app *app, struct arena *arena, struct attempt *attempt, struct taken_refund *ret, bool *ret_found, struct error *err);
 static bool record(struct db *db, void *argument, struct error *err);
 
-bool refund_next(struct app *app, struct arena *arena, bool *ret_worked, struct error *err)
+bool refund_next(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err)
 {
     struct taken_refund taken = {0};
     struct daraja_answer answer = {0};
-    if (!take(app, arena, &taken, ret_worked, err)) return false;
+    struct attempt *attempt = state;
+    if (!take(app, arena, attempt, &taken, ret_worked, err)) return false;
     if (!*ret_worked) return true;
     if (text_equal(taken.method, "reversal")) daraja_reverse(app, &taken.refund, arena, &answer);
     else daraja_pay(app, &taken.refund, arena, &answer);
     if (answer.outcome != DARAJA_DONE)
         log_warning("refund_not_taken", LOG_TEXT("refund", taken.refund.refund_id), LOG_TEXT("code", answer.code), LOG_TEXT("detail", answer.detail));
-    return attempt_end(&attempt, app, arena, answer.outcome != DARAJA_NOT_SENT, record, &(struct sent){&taken, &answer}, err);
+    return attempt_end(attempt, app, arena, answer.outcome != DARAJA_NOT_SENT, record, &(struct sent){&taken, &answer}, err);
 }
 
-static bool take(struct app *app, struct arena *arena, struct taken_refund *ret, bool *ret_found, struct error *err)
+static bool take(struct app *app, struct arena *arena, struct attempt *attempt, struct taken_refund *ret, bool *ret_found, struct error *err)
 {
     struct db db;
-    if (!attempt_begin(&attempt, app, arena, err)) return false;
+    if (!attempt_begin(attempt, &SQL_refund_give_back, app, arena, err)) return false;
     db_begin(&db, app->pool, DB_READ, arena); // one statement
-    enum db_found found = db_row(&db, &SQL_refund_take, DB_IN(DB_INT(daraja_lease_s(app)), DB_TEXT(attempt.id)),
+    enum db_found found = db_row(&db, &SQL_refund_take, DB_IN(DB_INT(daraja_lease_s(app)), DB_TEXT(attempt->id)),
                                  DB_OUT(DB_GET_TEXT(&ret->refund.refund_id), DB_GET_TEXT(&ret->method), DB_GET_INT(&ret->refund.amount),
                                         DB_GET_TEXT(&ret->refund.receipt), DB_GET_TEXT(&ret->refund.phone_number),
                                         DB_GET_TEXT(&ret->refund.originator_conversation_id)), err);
     db_end(&db);
-    attempt.is_lost = found == DB_FAILED;
+    attempt->is_lost = found == DB_FAILED;
     *ret_found = found == DB_FOUND;
-    return !attempt.is_lost;
+    return !attempt->is_lost;
 }
 
 // Where its lease has run out meanwhile it has failed: nobody else knows that it was never sent.

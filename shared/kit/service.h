@@ -45,7 +45,8 @@ struct worker {
     const char *name;
     int threads;                 // of each replica
     int64_t poll_ms;
-    bool (*run)(struct app *app, struct arena *arena, bool *ret_worked, struct error *err);
+    bool (*run)(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err);
+    size_t state_bytes;          // of what each thread keeps from run to run, zeroed at its start
 };
 // Wakes one resting thread. From handlers, set rs->wake instead: the thread must find what is committed. Accepts NULL.
 void workers_wake(struct workers *workers, const struct worker *worker);

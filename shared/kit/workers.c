@@ -32,7 +32,7 @@ struct workers {
 };
 
 static void *work(void *argument);
-static bool run_once(struct crew *crew, struct arena *arena);
+static bool run_once(struct crew *crew, struct arena *arena, void *state);
 static void rest(struct crew *crew, int64_t time_ms, bool until_woken);
 
 static bool start_crew(struct crew *crew, struct workers *workers, const struct worker *worker)
@@ -98,11 +98,13 @@ static void *work(void *argument)
 {
     struct crew *crew = argument;
     struct arena *arena = NULL;
+    void *state = NULL;
     int64_t pause_ms = PAUSE_MS_MIN;
     pthread_setname_np(pthread_self(), crew->worker->name);
     while (!atomic_load(&crew->workers->app->stopping)) {
         if (!arena) arena = arena_new(MEMORY_BYTES);
-        if (arena && run_once(crew, arena)) {
+        if (!state) state = calloc(1, crew->worker->state_bytes + 1);
+        if (arena && state && run_once(crew, arena, state)) {
             pause_ms = PAUSE_MS_MIN;
         } else {
             rest(crew, pause_ms, false); // what failed now would most likely fail at once again
@@ -113,16 +115,17 @@ static void *work(void *argument)
         arena = NULL;
     }
     arena_free(arena);
+    free(state);
     return NULL;
 }
 
 // False when it failed. Without anything to do it rests until woken.
-static bool run_once(struct crew *crew, struct arena *arena)
+static bool run_once(struct crew *crew, struct arena *arena, void *state)
 {
     struct app *app = crew->workers->app;
     struct error err = {.arena = arena};
     bool worked = false;
-    const bool ok = crew->worker->run(app, arena, &worked, &err);
+    const bool ok = crew->worker->run(app, arena, state, &worked, &err);
     if (!ok)
         log_warning("worker_failed", LOG_TEXT("worker", crew->worker->name), LOG_TEXT("detail", err.detail), LOG_TEXT("cause", err.cause));
     arena_reset(arena);

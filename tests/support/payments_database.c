@@ -65,7 +65,7 @@ const char *callback_worked_off(struct payments_database *made, const char *id, 
     kit_assert_fine(&made->kit, db_exec(&db, &SQL_callback_insert, DB_IN(DB_TEXT(arena_printf(made->kit.arena, "push-%s", id)), DB_TEXT("127.0.0.1"), DB_TEXT(body)),
                                         NULL, &made->kit.err));
     db_end(&db);
-    kit_assert_fine(&made->kit, settle_next(&made->app, made->kit.arena, &worked, &made->kit.err));
+    kit_assert_fine(&made->kit, settle_next(&made->app, made->kit.arena, NULL, &worked, &made->kit.err));
     assert_true(worked);
     return cell(made, "SELECT coalesce(outcome, 'none') FROM stk_callbacks ORDER BY id DESC LIMIT 1");
 }

@@ -141,7 +141,7 @@ static void a_wrong_id_of_a_callback_makes_room_for_the_next(void **state)
     assert_false(disowned("co-right")); // that is not what it goes by
     assert_true(disowned("co-wrong"));
     assert_int_equal(number(&made, "SELECT count(*) FROM stk_callbacks WHERE processed_at IS NULL"), 1);
-    kit_assert_fine(&made.kit, settle_next(&made.app, made.kit.arena, &worked, &made.kit.err));
+    kit_assert_fine(&made.kit, settle_next(&made.app, made.kit.arena, NULL, &worked, &made.kit.err));
     assert_string_equal(cell(&made, "SELECT checkout_request_id FROM pushes"), "co-right");
     assert_true(disowned("co-right"));
     assert_int_equal(number(&made, "SELECT count(*) FROM stk_callbacks WHERE processed_at IS NULL"), 0);
@@ -228,7 +228,7 @@ static void what_an_erased_person_paid_is_understood(void **state)
     cell(&made, "INSERT INTO stk_callbacks (push_id, source_address, body) VALUES ('push-a', '127.0.0.1', '" PAID_BY_HER "')");
     forget("u1");
     bool worked = false;
-    kit_assert_fine(&made.kit, settle_next(&made.app, made.kit.arena, &worked, &made.kit.err));
+    kit_assert_fine(&made.kit, settle_next(&made.app, made.kit.arena, NULL, &worked, &made.kit.err));
     assert_string_equal(cell(&made, "SELECT outcome FROM stk_callbacks"), "applied");
     assert_string_equal(cell(&made, "SELECT receipt FROM user_purchases"), "R1");
     refund_asked(0);

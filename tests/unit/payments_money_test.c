@@ -247,7 +247,7 @@ static void one_prompt_on_a_phone_at_a_time(void **state)
 static void take_push(struct attempt *attempt)
 {
     struct db db = kit_session(&made.kit, DB_READ);
-    assert_true(attempt_begin(attempt, &made.app, made.kit.arena, &made.kit.err));
+    assert_true(attempt_begin(attempt, &SQL_push_give_back, &made.app, made.kit.arena, &made.kit.err));
     assert_int_equal(db_row(&db, &SQL_push_take, DB_IN(DB_INT(60), DB_TEXT(attempt->id)), (struct db_targets){0}, &made.kit.err), DB_FOUND);
     db_end(&db);
 }
@@ -256,7 +256,7 @@ static void take_push(struct attempt *attempt)
 static void what_was_taken_unknowingly_goes_back(void **state)
 {
     (void)state;
-    struct attempt told = {.give_back = &SQL_push_give_back}, untold = told;
+    struct attempt told = {0}, untold = {0};
     purchase_pushed(&made, "a", "u1", "+254722000111");
     purchase_pushed(&made, "b", "u2", "+254722000222");
     cell(&made, "UPDATE pushes SET state = 'created'");
@@ -265,8 +265,8 @@ static void what_was_taken_unknowingly_goes_back(void **state)
     take_push(&untold);
     assert_int_equal(number(&made, "SELECT count(*) FROM pushes WHERE state = 'pushing'"), 2);
     untold.is_lost = true; // the answer of the database did not come
-    assert_true(attempt_begin(&told, &made.app, made.kit.arena, &made.kit.err));
-    assert_true(attempt_begin(&untold, &made.app, made.kit.arena, &made.kit.err));
+    assert_true(attempt_begin(&told, &SQL_push_give_back, &made.app, made.kit.arena, &made.kit.err));
+    assert_true(attempt_begin(&untold, &SQL_push_give_back, &made.app, made.kit.arena, &made.kit.err));
     assert_false(untold.is_lost);
     assert_string_equal(cell(&made, "SELECT string_agg(id, ' ') FROM pushes WHERE state = 'pushing'"), sent);
     take_push(&untold);
