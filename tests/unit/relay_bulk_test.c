@@ -116,6 +116,22 @@ static void order_of_a_key_is_kept_behind_its_bulk(void **state)
     assert_string_equal(kafka_message_header(&messages[2], "ce_id"), "2");
 }
 
+static void bulk_does_not_overtake_its_key_either(void **state)
+{
+    (void)state;
+    struct database_session *load = test_database_hold(database, "SELECT pg_advisory_lock_shared(hashtext('bulk'))");
+    tell("a", true);
+    tell("a", false);
+    tell("a", true); // the same row is loaded anew
+    start();
+    eventually(wait_only("a a a"));
+    database_let_go(load);
+    eventually(wait_only(""));
+    expect_keys("a a a");
+    static const char *const ids[] = {"1", "2", "3"};
+    for (size_t i = 0; i < COUNT_OF(ids); i++) assert_string_equal(kafka_message_header(&messages[i], "ce_id"), ids[i]);
+}
+
 static int make(void **state)
 {
     (void)state;
@@ -135,6 +151,7 @@ int main(void)
         TEST(all_others_go_before_bulk),
         TEST(bulk_waits_until_the_load_has_ended),
         TEST(order_of_a_key_is_kept_behind_its_bulk),
+        TEST(bulk_does_not_overtake_its_key_either),
     };
     return cmocka_run_group_tests(tests, make, drop);
 }

@@ -123,8 +123,8 @@ SELECT pg_advisory_lock_shared(hashtext('bulk'));
 SELECT set_config('dc.bulk', 'on', true);
 
 -- name: relay_unpublished
--- $2: keys that wait because the broker did not take their next row, as 'topic key'. An event goes before all bulk, unless bulk of
--- its own key waits.
+-- $2: keys that wait because the broker did not take their next row, as 'topic key'. An event goes before all bulk, but of one key
+-- neither kind goes before what waits of the other.
 WITH bulk AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM outbox WHERE published_at IS NULL AND is_bulk) AS waits
 ), turn AS MATERIALIZED (
@@ -136,8 +136,10 @@ WITH bulk AS MATERIALIZED (
              SELECT FROM outbox AS b WHERE b.key = o.key AND b.topic = o.topic AND b.published_at IS NULL AND b.is_bulk AND b.id < o.id))
       ORDER BY id LIMIT $1)
     UNION ALL
-    (SELECT * FROM outbox
+    (SELECT * FROM outbox AS b
       WHERE (SELECT is_theirs FROM turn) AND published_at IS NULL AND is_bulk AND topic || ' ' || key <> ALL ($2::text[])
+        AND (NOT (SELECT waits FROM bulk) OR NOT EXISTS (
+             SELECT FROM outbox AS o WHERE o.key = b.key AND o.topic = b.topic AND o.published_at IS NULL AND NOT o.is_bulk AND o.id < b.id))
       ORDER BY id LIMIT $1)
     LIMIT $1
 )
