@@ -107,8 +107,9 @@ static bool relay_connect(struct relay *relay, struct error *err)
                                           .prefers_indexes = true,
                                           .statements = statements};
     relay->pool = db_pool_open(&config, err);
-    if (relay->pool) db_begin(&relay->db, relay->pool, DB_READ, relay->arena);
-    return relay->pool != NULL;
+    if (!relay->pool) return false;
+    db_begin(&relay->db, relay->pool, DB_READ, relay->arena);
+    return db_exec(&relay->db, &SQL_relay_plans, DB_NOTHING, NULL, err);
 }
 
 // Closing the connection gives the advisory lock back. What the producer still holds is not sent: another replica may lead by now.

@@ -110,6 +110,11 @@ SELECT 1;
 -- The one relay of this database: held by its connection.
 SELECT pg_try_advisory_lock(hashtext('relay'));
 
+-- name: relay_plans
+-- For this connection. Much has come since the outbox was last counted, or will: what looks at a few rows of it by one index is not to
+-- gather all that wait by another one first.
+SELECT set_config('enable_bitmapscan', 'off', false);
+
 -- name: relay_notify
 -- Wakes the leader from another replica; outside of any business transaction.
 SELECT pg_notify('outbox', '');
