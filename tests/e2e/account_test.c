@@ -144,6 +144,33 @@ static void she_verifies_and_changes_her_email(void **state)
     person_login(&jane);
 }
 
+// Somebody who had her password asked for it: she has the account back, and it is worth nothing any more.
+static void a_new_password_stops_a_change_of_email(void **state)
+{
+    (void)state;
+    struct person jane = person_register("employer");
+    char theirs[sizeof jane.email];
+    snprintf(theirs, sizeof theirs, "eve-%.80s", jane.email);
+    for (int by_mail = 0; by_mail < 2; by_mail++) {
+        struct answer asked = call(&jane, "POST", "/api/auth/email", "{\"email\":\"%d%s\",\"password\":\"%s\"}", by_mail, theirs, jane.password);
+        expect_status(&asked, 202);
+        const char *change = mailed_token(arena_printf(story_arena(), "%d%s", by_mail, theirs), "mail");
+        if (by_mail) {
+            struct answer lost = call(NULL, "POST", "/api/auth/password-reset", "{\"email\":\"%s\"}", jane.email);
+            expect_status(&lost, 202);
+            struct answer reset = call(NULL, "POST", "/api/auth/password-reset/confirm", "{\"token\":\"%s\",\"new_password\":\"mpya-kabisa-leo\"}",
+                                       mailed_token(jane.email, "Your new password"));
+            expect_status(&reset, 200);
+        } else {
+            struct answer changed = call(&jane, "POST", "/api/auth/password", "{\"current_password\":\"%s\",\"new_password\":\"kesho-ni-siku\"}", jane.password);
+            expect_status(&changed, 200);
+            snprintf(jane.password, sizeof jane.password, "kesho-ni-siku");
+        }
+        struct answer refused = call(NULL, "POST", "/api/auth/verify-email", "{\"token\":\"%s\"}", change);
+        expect_problem(&refused, 422);
+    }
+}
+
 static void names_change_and_nothing_else_does(void **state)
 {
     (void)state;
@@ -182,6 +209,7 @@ int main(void)
         cmocka_unit_test(wrong_and_unknown_look_the_same), cmocka_unit_test(refresh_rotates_and_theft_ends_the_family),
         cmocka_unit_test(she_sees_and_ends_sessions), cmocka_unit_test(a_new_password_ends_other_sessions),
         cmocka_unit_test(a_forgotten_password_is_reset_by_mail), cmocka_unit_test(she_verifies_and_changes_her_email),
+        cmocka_unit_test(a_new_password_stops_a_change_of_email),
         cmocka_unit_test(names_change_and_nothing_else_does), cmocka_unit_test(tokens_are_signed_by_published_keys),
     };
     return cmocka_run_group_tests(tests, story_setup, story_teardown);

@@ -160,7 +160,10 @@ static void a_proved_address_joins_the_account(void **state)
     (void)state;
     serve_keys();
     struct person jane = person_register("employer");
-    const char *uid = unique_word();
+    const char *uid = unique_word(), *other_email = fresh_email();
+    struct answer asked = call(&jane, "POST", "/api/auth/email", "{\"email\":\"%s\",\"password\":\"%s\"}", other_email, jane.password);
+    expect_status(&asked, 202);
+    const char *change = mailed_token(other_email, "mail");
     char *shouted = arena_strdup(story_arena(), jane.email);
     shouted[0] = 'E';
     struct answer unproved = sign_in(firebase_token(key, claims_of(uid, jane.email, false)), ",\"user_type\":\"employer\"");
@@ -176,6 +179,48 @@ static void a_proved_address_joins_the_account(void **state)
     expect_status(&cut_off, 401);
     struct answer login = call(NULL, "POST", "/api/auth/login", "{\"email\":\"%s\",\"password\":\"%s\"}", jane.email, jane.password);
     expect_problem(&login, 401);
+    struct answer changed = call(NULL, "POST", "/api/auth/verify-email", "{\"token\":\"%s\"}", change);
+    expect_problem(&changed, 422);
+}
+
+static const char *squat(const char *uid, const char *email)
+{
+    struct answer made = sign_in(firebase_token(key, claims_of(uid, email, false)),
+                                 ",\"user_type\":\"employer\",\"first_name\":\"Eve\",\"last_name\":\"Story\"");
+    expect_status(&made, 201);
+    return text_at(&made, "user/id");
+}
+
+// She gets in by the mail, and whoever had her address without proof gets out, by Firebase too.
+static void whoever_squats_on_an_address_loses_it(void **state)
+{
+    (void)state;
+    serve_keys();
+    const char *uid = unique_word(), *email = fresh_email();
+    squat(uid, email);
+    struct answer asked = call(NULL, "POST", "/api/auth/password-reset", "{\"email\":\"%s\"}", email);
+    expect_status(&asked, 202);
+    struct answer reset = call(NULL, "POST", "/api/auth/password-reset/confirm", "{\"token\":\"%s\",\"new_password\":\"mpya-kabisa-leo\"}",
+                               mailed_token(email, "assword"));
+    expect_status(&reset, 200);
+    json_t *later = claims_of(uid, email, false);
+    json_object_set_new(later, "auth_time", json_integer(clock_now_ms(&clock_system) / 1000 + 1));
+    struct answer refused = sign_in(firebase_token(key, later), "");
+    expect_problem(&refused, 409);
+}
+
+static void no_squatter_becomes_an_administrator(void **state)
+{
+    (void)state;
+    serve_keys();
+    const char *uid = unique_word(), *email = fresh_email(), *output;
+    squat(uid, email);
+    if (run(&output, "%s/dcctl admin create --email %s --password mlinzi-wa-mlango", setting("BIN_DIR"), email) != 0) fail_msg("%s", output);
+    struct answer refused = sign_in(firebase_token(key, claims_of(uid, email, false)), "");
+    expect_problem(&refused, 409);
+    struct person admin = {.password = "mlinzi-wa-mlango"};
+    snprintf(admin.email, sizeof admin.email, "%s", email);
+    person_login(&admin);
 }
 
 static void who_had_proved_it_keeps_her_password(void **state)
@@ -325,7 +370,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_keys_nobody_is_to_blame), cmocka_unit_test(a_new_person_says_what_she_is),
         cmocka_unit_test(she_is_signed_in_like_anybody), cmocka_unit_test(old_clients_still_get_in),
-        cmocka_unit_test(a_proved_address_joins_the_account), cmocka_unit_test(who_had_proved_it_keeps_her_password),
+        cmocka_unit_test(a_proved_address_joins_the_account), cmocka_unit_test(whoever_squats_on_an_address_loses_it),
+        cmocka_unit_test(no_squatter_becomes_an_administrator), cmocka_unit_test(who_had_proved_it_keeps_her_password),
         cmocka_unit_test(a_wrong_claim_gets_nobody_in), cmocka_unit_test(a_forged_token_gets_nobody_in),
         cmocka_unit_test(unknown_keys_are_not_asked_for_each_time), cmocka_unit_test(a_reset_password_ends_old_sign_ins),
         cmocka_unit_test(who_is_shut_out_stays_out), cmocka_unit_test(known_keys_serve_on_while_firebase_is_away),

@@ -57,9 +57,10 @@ WITH before AS (
 SELECT coalesce((SELECT user_json(u) FROM changed), (SELECT user_json(b::users) FROM before AS b));
 
 -- name: user_make_admin
--- $2 password hash. An operator's word: the e-mail counts as verified.
+-- $2 password hash. An operator's word: the e-mail counts as verified, and whoever had it without proof gets in no more.
 WITH changed AS (
-    UPDATE users SET is_admin = true, is_active = true, email_verified = email IS NOT NULL, password_hash = $2, updated_at = now()
+    UPDATE users SET is_admin = true, is_active = true, email_verified = email IS NOT NULL, password_hash = $2,
+           firebase_uid = CASE WHEN email_verified THEN firebase_uid END, updated_at = now()
      WHERE id = $1
     RETURNING users AS u
 ), told AS (
@@ -133,10 +134,14 @@ WITH ended AS (
 SELECT count(*) FROM ended;
 
 -- name: sessions_end_others
--- All sessions of $1 but $2.
+-- All sessions of $1 but $2, and the change of e-mail that one of them may have asked for.
 WITH ended AS (
     UPDATE sessions SET revoked_at = now() WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL
     RETURNING id, user_id, expires_at
+), unmailed AS (
+    DELETE FROM mail_outbox WHERE user_id = $1 AND kind = 'change'
+), unconfirmed AS (
+    DELETE FROM codes WHERE user_id = $1 AND purpose = 'change'
 ), told AS (
     INSERT INTO outbox (topic, type, key, data)
     SELECT 'dc.auth.revocations', 'ke.domesticconnect.access.revoked.v1', user_id, revocation_event(user_id, id)
@@ -145,9 +150,13 @@ WITH ended AS (
 SELECT id FROM ended;
 
 -- name: sessions_end_all
--- Whoever holds a token of $1, known to us or not.
+-- Whoever holds a token of $1, known to us or not; and a change of e-mail under way.
 WITH ended AS (
     UPDATE sessions SET revoked_at = now() WHERE user_id = $1 AND revoked_at IS NULL
+), unmailed AS (
+    DELETE FROM mail_outbox WHERE user_id = $1 AND kind = 'change'
+), unconfirmed AS (
+    DELETE FROM codes WHERE user_id = $1 AND purpose = 'change'
 )
 INSERT INTO outbox (topic, type, key, data)
 VALUES ('dc.auth.revocations', 'ke.domesticconnect.access.revoked.v1', $1, revocation_event($1, NULL));
@@ -163,9 +172,11 @@ SELECT json_build_object('sessions', coalesce(json_agg(json_build_object(
 -- passwords, e-mail, one-time codes
 
 -- name: password_set
--- $1 user, $2 hash, $3: she came by a mailed link, which proves the address. She is told by mail.
+-- $1 user, $2 hash, $3: she came by a mailed link, which proves the address. She is told by mail. A Firebase account that somebody
+-- joined without proving the address must not stay.
 WITH changed AS (
-    UPDATE users SET password_hash = $2, tokens_valid_after = now(), email_verified = email_verified OR ($3::boolean AND email IS NOT NULL)
+    UPDATE users SET password_hash = $2, tokens_valid_after = now(), email_verified = email_verified OR ($3::boolean AND email IS NOT NULL),
+           firebase_uid = CASE WHEN email_verified OR NOT $3::boolean THEN firebase_uid END
      WHERE id = $1
     RETURNING id, email
 ), dropped AS (
