@@ -29,7 +29,8 @@ bool session_login(struct request *rq, struct response *rs, struct error *err)
     const struct login_input *input = rq->input;
     struct login login = {.rq = rq};
     bool active = false, matches = false;
-    if (db_row(&rq->db, &SQL_login_find, DB_IN(DB_TEXT(input->email)),
+    const char *email = email_is_valid(input->email) ? input->email : NULL; // lower() would make some others the same as one
+    if (db_row(&rq->db, &SQL_login_find, DB_IN(DB_TEXT(email)),
                DB_OUT(DB_GET_TEXT(&login.user_id), DB_GET_TEXT(&login.hash), DB_GET_BOOL(&active)), err) == DB_FAILED)
         return false;
     db_end(&rq->db);

@@ -81,16 +81,15 @@ static bool admit(struct request *rq, struct response *rs, const struct upstream
     if (!take(rq, rs, LIMIT_DEFAULT, network, err)) return false;
     if (!route || route->rate == LIMIT_DEFAULT) return true;
     if (!take(rq, rs, route->rate, network, err)) return false;
-    return strcmp(route->prefix, "/auth/login") != 0 || admit_account(rq, rs, err);
+    return !route->by_account || (int64_t)rq->http->body_length > route->body_limit_bytes || admit_account(rq, rs, err);
 }
 
-// Sign-ins are also counted by the account they aim at, wherever they come from.
+// Sign-ins are also counted by the account they aim at, wherever they come from, and in whatever spelling auth takes.
 static bool admit_account(struct request *rq, struct response *rs, struct error *err)
 {
     struct error ignored = {0}; // auth tells the client what is wrong with the body
-    if (!rq->http->body || rq->http->body_length > 4096) return true;
-    CLEANUP(json_release) json_t *body = json_parse(rq->http->body, rq->http->body_length, &ignored);
-    char *email = arena_strdup(rq->arena, json_member_text(body, "email"));
+    CLEANUP(json_release) json_t *body = json_parse(rq->http->body ? rq->http->body : "", rq->http->body_length, &ignored);
+    char *email = text_squeeze(rq->arena, json_member_text(body, "email"));
     if (!email) return true;
     for (char *at = email; *at; at++) *at = (char)tolower((unsigned char)*at);
     return take(rq, rs, LIMIT_ACCOUNT, email, err);

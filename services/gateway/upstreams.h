@@ -39,6 +39,7 @@ struct upstream_route {
     enum bad_token bad_token;
     bool cached; // answers to anonymous GETs are kept
     int64_t body_limit_bytes;
+    bool by_account; // counted by the account it aims at, too
 };
 
 // The route of a path (without /api), or NULL.

@@ -44,6 +44,12 @@ static void wrong_and_unknown_look_the_same(void **state)
     expect_status(&wrong, 401);
     expect_status(&unknown, 401);
     assert_string_equal(text_at(&wrong, "detail"), text_at(&unknown, "detail"));
+    // The sign of the kelvin has a k for its small letter: one more name of the same account, which the gateway would not count as one.
+    struct answer kelvin = call(NULL, "POST", "/api/auth/register",
+                                "{\"email\":\"k%s\",\"password\":\"%s\",\"user_type\":\"employer\",\"first_name\":\"K\",\"last_name\":\"D\"}", jane.email, jane.password);
+    expect_status(&kelvin, 201);
+    struct answer other = call(NULL, "POST", "/api/auth/login", "{\"email\":\"\\u212a%s\",\"password\":\"%s\"}", jane.email, jane.password);
+    expect_status(&other, 401);
 }
 
 static void refresh_rotates_and_theft_ends_the_family(void **state)
