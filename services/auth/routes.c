@@ -41,7 +41,7 @@ const struct route auth_routes[] = {
     {"PUT", "/auth/update-profile", ACCESS_SIGNED_IN, "Change names or phone number", .body = &me_input_fields, .partial = true,
      .answer = &user_fields, .handler = user_update, .hidden = true},
     {"DELETE", "/auth/me", ACCESS_SIGNED_IN, "Erase oneself everywhere", .body = &erasure_input_fields, .body_optional = true,
-     .answer = &erasure_started_fields, .status = 202, .handler = erasure_of_me, SLOW},
+     .answer = &erasure_started_fields, .status = 202, .handler = erasure_of_me, SLOW, .rate = "login"},
     {"GET", "/me/erasure/{id}", ACCESS_ANYONE, "How far an erasure is; its id is the proof", .answer = &erasure_fields,
      .handler = erasure_read, .private_answer = true},
 

@@ -26,7 +26,7 @@ bool gateway_before(struct request *rq, struct response *rs, struct error *err)
     if (!path_is_plain(path))
         return error_set(err, &problem_malformed, "The path may hold no empty, '.' or '..' segment, no ';' or '\\', and no encoded '.' or '/'.");
     rq->path = path;
-    const struct upstream_route *route = upstream_route_find(path);
+    const struct upstream_route *route = upstream_route_find(rq->method, path);
     return admit(rq, rs, route, err) && identify(rq, route, err) &&
            (!rq->caller.signed_in || take(rq, rs, LIMIT_USER, rq->caller.user_id, err));
 }

@@ -28,7 +28,7 @@ static bool is_storable(const struct response *rs);
 bool forward_to_service(struct request *rq, struct response *rs, struct error *err)
 {
     struct gateway *gateway = gateway_of(rq);
-    struct passage passage = {.route = upstream_route_find(rq->path)};
+    struct passage passage = {.route = upstream_route_find(rq->method, rq->path)};
     if (!passage.route) return error_set(err, &problem_not_found, NULL);
     if ((int64_t)rq->http->body_length > passage.route->body_limit_bytes)
         return error_set(err, &problem_too_large, NULL);

@@ -32,6 +32,7 @@ static const struct upstream_route routes[] = {
     {"/auth/password", UPSTREAM_AUTH, 10000, LIMIT_LOGIN, BAD_TOKEN_REFUSED, false, BODY_BYTES},
     {"/auth/email", UPSTREAM_AUTH, 10000, LIMIT_RESET, BAD_TOKEN_REFUSED, false, BODY_BYTES},
     {"/auth/verify-email", UPSTREAM_AUTH, 10000, LIMIT_RESET, BAD_TOKEN_DROPPED, false, BODY_BYTES},
+    {"/auth/me", UPSTREAM_AUTH, 10000, LIMIT_LOGIN, BAD_TOKEN_DROPPED, false, BODY_BYTES, .method = "DELETE"}, // asks for the password
     {"/auth", UPSTREAM_AUTH, 10000, LIMIT_DEFAULT, BAD_TOKEN_DROPPED, false, BODY_BYTES},
     {"/.well-known", UPSTREAM_AUTH, 5000, LIMIT_DEFAULT, BAD_TOKEN_DROPPED, false, BODY_BYTES},
     {"/admin/users", UPSTREAM_AUTH, 10000, LIMIT_DEFAULT, BAD_TOKEN_REFUSED, false, BODY_BYTES},
@@ -96,9 +97,10 @@ const char *upstream_name(enum upstream_service service)
     return names[service];
 }
 
-const struct upstream_route *upstream_route_find(const char *path)
+const struct upstream_route *upstream_route_find(const char *method, const char *path)
 {
     for (size_t i = 0; i < COUNT_OF(routes); i++) {
+        if (routes[i].method && strcmp(routes[i].method, method) != 0) continue;
         const size_t length = strlen(routes[i].prefix);
         if (strncmp(path, routes[i].prefix, length) == 0 && (path[length] == '/' || path[length] == '\0')) {
             return &routes[i];

@@ -39,11 +39,12 @@ struct upstream_route {
     enum bad_token bad_token;
     bool cached; // answers to anonymous GETs are kept
     int64_t body_limit_bytes;
-    bool by_account; // counted by the account it aims at, too
+    bool by_account;    // counted by the account it aims at, too
+    const char *method; // NULL: any
 };
 
 // The route of a path (without /api), or NULL.
-const struct upstream_route *upstream_route_find(const char *path);
+const struct upstream_route *upstream_route_find(const char *method, const char *path);
 
 struct upstreams_config {
     const char *const *addresses; // UPSTREAM_COUNT of them: "http://host:port,http://host:port"; "": not there yet

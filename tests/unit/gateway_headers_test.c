@@ -225,20 +225,21 @@ static void entity_tags_tell_the_forms_apart(void **state)
 static void prefixes_end_at_a_segment(void **state)
 {
     (void)state;
-    assert_int_equal(upstream_route_find("/auth/login")->rate, LIMIT_LOGIN);
-    assert_int_equal(upstream_route_find("/auth/login/")->rate, LIMIT_LOGIN);
-    assert_int_equal(upstream_route_find("/auth/loginx")->rate, LIMIT_DEFAULT);
-    assert_int_equal(upstream_route_find("/auth/me")->service, UPSTREAM_AUTH);
-    assert_int_equal(upstream_route_find("/auth/password-reset/confirm")->rate, LIMIT_RESET);
-    assert_true(upstream_route_find("/housegirls/5f23")->cached);
-    assert_int_equal(upstream_route_find("/admin/housegirls/1/verify")->service, UPSTREAM_PROFILES);
-    assert_int_equal(upstream_route_find("/admin/users")->service, UPSTREAM_AUTH);
-    assert_int_equal(upstream_route_find("/me/erasure/1")->service, UPSTREAM_AUTH);
-    assert_int_equal(upstream_route_find("/payments/packages")->service, UPSTREAM_PAYMENTS);
-    assert_null(upstream_route_find("/authx"));
-    assert_null(upstream_route_find("/admin"));
-    assert_null(upstream_route_find("/me"));
-    assert_null(upstream_route_find("/"));
+    assert_int_equal(upstream_route_find("GET", "/auth/login")->rate, LIMIT_LOGIN);
+    assert_int_equal(upstream_route_find("GET", "/auth/login/")->rate, LIMIT_LOGIN);
+    assert_int_equal(upstream_route_find("GET", "/auth/loginx")->rate, LIMIT_DEFAULT);
+    assert_int_equal(upstream_route_find("GET", "/auth/me")->rate, LIMIT_DEFAULT);
+    assert_int_equal(upstream_route_find("DELETE", "/auth/me/")->rate, LIMIT_LOGIN); // a password is hashed for it
+    assert_int_equal(upstream_route_find("GET", "/auth/password-reset/confirm")->rate, LIMIT_RESET);
+    assert_true(upstream_route_find("GET", "/housegirls/5f23")->cached);
+    assert_int_equal(upstream_route_find("GET", "/admin/housegirls/1/verify")->service, UPSTREAM_PROFILES);
+    assert_int_equal(upstream_route_find("GET", "/admin/users")->service, UPSTREAM_AUTH);
+    assert_int_equal(upstream_route_find("GET", "/me/erasure/1")->service, UPSTREAM_AUTH);
+    assert_int_equal(upstream_route_find("GET", "/payments/packages")->service, UPSTREAM_PAYMENTS);
+    assert_null(upstream_route_find("GET", "/authx"));
+    assert_null(upstream_route_find("GET", "/admin"));
+    assert_null(upstream_route_find("GET", "/me"));
+    assert_null(upstream_route_find("GET", "/"));
 }
 
 static json_t *document(const char *path, const char *type)
