@@ -21,6 +21,19 @@ __attribute__((constructor)) static void watch(void)
     json_set_alloc_funcs(allocate, free);
 }
 
+void json_watch(void)
+{
+    was_short = false;
+}
+
+bool json_was_short(void)
+{
+    const bool was = was_short;
+    was_short = false;
+    if (was) errno = ENOMEM; // as malloc has it: whoever asks for the reason finds it
+    return was;
+}
+
 // jansson allows 2,048 levels, each a recursion: ours is checked before it starts.
 static bool depth_is_fine(const char *bytes, size_t length)
 {
@@ -49,12 +62,11 @@ json_t *json_parse(const char *bytes, size_t length, struct error *err)
         return NULL;
     }
     json_error_t where;
-    was_short = false;
+    json_watch();
     json_t *value = json_loadb(bytes, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
-    if (was_short) {
+    if (json_was_short()) {
         json_decref(value);
         error_set(err, &problem_unavailable, NULL);
-        errno = ENOMEM; // as malloc has it: whoever asked for another reason finds it
         return NULL;
     }
     if (value && memchr(bytes, '\0', length)) { // jansson passes over one behind a number
@@ -77,10 +89,9 @@ char *json_text(struct arena *arena, const json_t *value)
     const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
     size_t length = json_dumpb(value, NULL, 0, flags);
     char *text = length ? arena_alloc(arena, length + 1) : NULL;
-    const bool whole = text && json_dumpb(value, text, length, flags) == length && !was_short;
-    if (was_short) arena_fail(arena);
-    was_short = false;
-    return whole ? text : NULL;
+    const bool whole = text && json_dumpb(value, text, length, flags) == length, is_short = json_was_short();
+    if (is_short) arena_fail(arena);
+    return whole && !is_short ? text : NULL;
 }
 
 static void release_json(void *value)

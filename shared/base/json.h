@@ -14,6 +14,10 @@
 // JSON_DEPTH_MAX → problem_malformed with line and column. The caller owns the result.
 MUST_USE json_t *json_parse(const char *bytes, size_t length, struct error *err);
 
+// Before and after a library reads JSON by jansson itself. True: memory was short, and what it has read may lack a letter.
+void json_watch(void);
+bool json_was_short(void);
+
 // Leaves value to the arena, which releases it with its end, and returns it; NULL where there is none, or the arena failed and value is released.
 MUST_USE json_t *json_keep(struct arena *arena, json_t *value);
 

@@ -32,6 +32,7 @@ struct jose_key {
 };
 
 static bool jwk_is_sound(const char *jwk, size_t length);
+static cjose_jwk_t *jwk_import(const char *jwk);
 static struct jose_key *key_wrap(cjose_jwk_t *jwk, const char *kid, struct error *err);
 static bool key_is_fit(const struct jose_key *key);
 static bool kid_set(struct jose_key *key, const char *kid, struct arena *arena);
@@ -92,7 +93,6 @@ struct jose_key *jose_key_generate(struct error *err)
 
 struct jose_key *jose_key_parse(const char *jwk, struct error *err)
 {
-    cjose_err cause = {0};
     errno = 0;
     const size_t length = strnlen(jwk, JWK_BYTES_MAX + 1);
     if (length > JWK_BYTES_MAX) {
@@ -101,7 +101,7 @@ struct jose_key *jose_key_parse(const char *jwk, struct error *err)
     if (!jwk_is_sound(jwk, length)) {
         return refuse(err, "not a JWK");
     }
-    return key_wrap(cjose_jwk_import(jwk, strlen(jwk), &cause), NULL, err);
+    return key_wrap(jwk_import(jwk), NULL, err);
 }
 
 // libcjose 0.6.2 ends the process where padding stands inside of a number (an assertion of its base64 decoder), so each it may decode is
@@ -123,9 +123,21 @@ static bool jwk_is_sound(const char *jwk, size_t length)
     return sound;
 }
 
-struct jose_key *jose_key_from_certificate(const char *pem, const char *kid, struct error *err)
+// libcjose takes a key for whole of whose name or numbers a letter is missing.
+static cjose_jwk_t *jwk_import(const char *jwk)
 {
     cjose_err cause = {0};
+    json_watch();
+    cjose_jwk_t *imported = cjose_jwk_import(jwk, strlen(jwk), &cause);
+    if (!json_was_short()) {
+        return imported;
+    }
+    cjose_jwk_release(imported);
+    return NULL;
+}
+
+struct jose_key *jose_key_from_certificate(const char *pem, const char *kid, struct error *err)
+{
     errno = 0;
     CLEANUP(arena_cleanup) struct arena *arena = arena_new(1 << 16);
     CLEANUP(evp_key_release) EVP_PKEY *public_key = certificate_key(pem);
@@ -136,7 +148,7 @@ struct jose_key *jose_key_from_certificate(const char *pem, const char *kid, str
     if (jwk == NULL) {
         return refuse(err, "certificate without an RSA key");
     }
-    return key_wrap(cjose_jwk_import(jwk, strlen(jwk), &cause), kid, err);
+    return key_wrap(jwk_import(jwk), kid, err);
 }
 
 // Takes jwk over, whatever comes of it.

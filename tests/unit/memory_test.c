@@ -163,10 +163,12 @@ static void a_token_holds_or_nobody_knows(void **state)
 
 static bool take_a_key(struct arena *arena, struct error *err)
 {
-    static const char jwk[] = "{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"k\",\"x\":\"oBVjDMoaRFmgkht8L3Dd1EFp1WctRN9sbvOpJD3Du3o\","
+    static const char name[] = "01a22401-a506-797e-8a63-524a69df5800"; // longer than what jansson begins a text with
+    static const char jwk[] = "{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"01a22401-a506-797e-8a63-524a69df5800\",\"x\":\"oBVjDMoaRFmgkht8L3Dd1EFp1WctRN9sbvOpJD3Du3o\","
                               "\"y\":\"KaE7i5AV7kvbi_MuKeVR9CTApzb6DKwl7AaP3e94o8g\"}";
     (void)arena;
     struct jose_key *taken = jose_key_parse(jwk, err);
+    if (taken) assert_string_equal(jose_key_id(taken), name);
     jose_key_free(taken);
     return taken;
 }
