@@ -2,6 +2,7 @@
 // Life cycle of the server, and the way of one request through it.
 #include "http_server_internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,11 @@
 #include "clock.h"
 #include "log.h"
 
+#define LISTEN_WAIT_MS 10000
+
 static bool server_open(struct http_server *server, struct error *err);
 static struct mg_context *context_start(struct http_server *server);
+static bool listens_within(const struct http_server *server, int timeout_ms);
 static int port_of(struct mg_context *context);
 static void server_release(struct http_server *server);
 static void *on_thread_start(const struct mg_context *context, int type);
@@ -62,14 +66,29 @@ static bool server_open(struct http_server *server, struct error *err)
         error_set(err, &problem_unavailable, NULL);
         return error_cause(err, "no memory or thread for the HTTP server");
     }
+    errno = 0;
     server->context = context_start(server);
     if (server->context == NULL) {
-        error_set(err, &problem_unavailable, NULL);
+        errno = server->start_message[0] ? server->start_errno : errno;
+        error_set(err, problem_unless_memory(&problem_internal), NULL);
         return error_cause(err, "cannot listen on %s:%d: %s", server->config.host, server->config.port,
                            server->start_message);
     }
+    if (!listens_within(server, LISTEN_WAIT_MS)) {
+        server->context = NULL; // mg_stop would wait for that thread
+        error_set(err, &problem_unavailable, NULL);
+        return error_cause(err, "no thread to listen on %s:%d", server->config.host, server->config.port);
+    }
     server->port = port_of(server->context);
     return true;
+}
+
+// civetweb starts without the thread that takes connections in, and does not tell.
+static bool listens_within(const struct http_server *server, int timeout_ms)
+{
+    const int64_t until_ms = clock_monotonic_ms() + timeout_ms;
+    while (!atomic_load(&server->listens) && clock_monotonic_ms() < until_ms) usleep(1000);
+    return atomic_load(&server->listens);
 }
 
 static struct mg_context *context_start(struct http_server *server)
@@ -144,12 +163,16 @@ static void server_release(struct http_server *server)
 
 static void *on_thread_start(const struct mg_context *context, int type)
 {
+    struct http_server *server = mg_get_user_data(context);
+    if (type == 0) {
+        atomic_store(&server->listens, true);
+    }
     if (type != 1) {
         return NULL; // not a thread that serves connections
     }
     struct http_worker *worker = calloc(1, sizeof(*worker));
     if (worker != NULL) {
-        worker->server = mg_get_user_data(context);
+        worker->server = server;
         worker->socket = -1;
     }
     return worker;
@@ -202,7 +225,8 @@ static void on_connection_closed(const struct mg_connection *connection)
 static int on_message(const struct mg_connection *connection, const char *message)
 {
     struct http_server *server = server_of(connection);
-    if (server != NULL && server->context == NULL) {
+    if (server != NULL && server->context == NULL && server->start_message[0] == '\0') {
+        server->start_errno = errno;
         snprintf(server->start_message, sizeof(server->start_message), "%s", message);
     }
     return 1; // not to its own log; it would name what clients send

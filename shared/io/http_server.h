@@ -68,6 +68,7 @@ typedef void (*http_handler)(void *state, const struct http_request *request, st
 struct http_server;
 // What the server itself refuses (400, 413, 431 …) also goes through the handler, with
 // request->refusal set, so that it looks like every other error.
+// Errors: one that passes where there was no memory or thread; any other is of the address.
 MUST_USE struct http_server *http_server_start(const struct http_server_config *config, http_handler handler,
                                                void *state, struct error *err);
 int http_server_port(const struct http_server *server);

@@ -61,7 +61,9 @@ struct http_server {
     atomic_int connections;
     atomic_int running;
     atomic_bool stopping;
-    char start_message[200]; // civetweb's last complaint while starting
+    atomic_bool listens;     // there is a thread that takes connections in
+    char start_message[200]; // civetweb's first complaint while starting: those after it are of its consequences
+    int start_errno;         // of that
 };
 
 // One per thread.

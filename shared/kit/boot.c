@@ -169,13 +169,18 @@ static void stop_counters(struct app *app)
     app->metrics = NULL;
 }
 
+// Where there was no memory or thread, the port is not to blame.
+static bool cannot_listen(struct error *err, const char *host, int64_t port, const char *setting)
+{
+    if (error_passes(err)) return false;
+    return error_set(err, &problem_unavailable, "Port %lld on %s cannot be used: stop the program that has it, or set %s to another.",
+                     (long long)port, host, setting);
+}
+
 static bool start_health(struct app *app, struct error *err)
 {
     app->health = health_start(app, err);
-    return app->health || error_set(err, &problem_unavailable,
-                                    "Port %lld on %s cannot be used: stop the program that has it, or set "
-                                    "DC_METRICS_PORT to another.",
-                                    (long long)app->config.metrics_port, app->config.metrics_host);
+    return app->health || cannot_listen(err, app->config.metrics_host, app->config.metrics_port, "DC_METRICS_PORT");
 }
 
 static void stop_health(struct app *app)
@@ -313,10 +318,7 @@ static bool start_http(struct app *app, struct error *err)
     if (config.request_memory_bytes < 4 * config.body_limit_bytes)
         config.request_memory_bytes = 4 * config.body_limit_bytes;
     app->server = http_server_start(&config, handle, app, err);
-    return app->server || error_set(err, &problem_unavailable,
-                                    "Port %lld on %s cannot be used: stop the program that has it, or set "
-                                    "DC_HTTP_PORT to another.",
-                                    (long long)settings->http_port, settings->http_host);
+    return app->server || cannot_listen(err, settings->http_host, settings->http_port, "DC_HTTP_PORT");
 }
 
 static void stop_http(struct app *app)
