@@ -53,6 +53,7 @@ struct daraja *daraja_new(const struct payments_settings *settings, struct error
     daraja->client = http_client_new(&(struct http_client_config){.base_url = settings->daraja_url, .connections = CONNECTIONS, .connect_timeout_ms = 3000,
                                                                   .answer_limit_bytes = ANSWER_BYTES}, err);
     if (daraja->client && daraja->token) return daraja;
+    if (!err->problem) error_set(err, &problem_unavailable, "No memory.");
     daraja_free(daraja);
     return NULL;
 }
