@@ -229,7 +229,7 @@ static const struct background {
     {"profiles", "relay", "tells a name", a_name_changes, is_told_once},
     {"profiles", "broadcast", "revokes", she_signs_out, is_signed_out_of_profiles, true, .asks_nobody = true, .settled_s = 20},
     {"payments", "inbox", "takes a name", a_name_changes, is_told_once},
-    {"payments", "inbox", "erases", she_leaves, nothing_of_her_is_left},
+    {"payments", "inbox", "erases", she_leaves, nothing_of_her_is_left, .calls = 200},
     {"payments", "push", "buys", a_family_buys, is_bought_once},
     {"payments", "settle", "buys", a_family_buys, is_bought_once},
     {"payments", "query", "buys in silence", a_family_buys_in_silence, is_bought_once, .step = 4},

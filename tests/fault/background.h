@@ -5,7 +5,7 @@
 #include "control.h"
 #include "stories.h"
 
-// Has the so manieth call of that kind fail that the thread makes from now on, once.
+// Has the so manieth call of that kind fail that the thread makes from now on, once; FAULT_NEW_WAY: see control.h.
 void arm(struct fault_control *control, const char *thread, enum fault_kind kind, int call);
 bool is_short_run(void); // of the calls some fail, of the threads some
 

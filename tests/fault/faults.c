@@ -23,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <threads.h>
 #include <unistd.h>
 
 #define THREAD_LOCAL static _Thread_local __attribute__((tls_model("initial-exec")))
@@ -95,6 +96,44 @@ static bool is_armed(enum fault_kind kind)
     return armed == kind || (control && atomic_load(&control->thread_kind) == (int)kind && is_named(control->thread));
 }
 
+// By where code stands in its file, wherever that was loaded. Innermost is our own, then the call and its caller; of what stands
+// between that and the program, in libraries, there is no end.
+#define WAY_FRAMES 24
+#define WAY_FRAMES_INNERMOST 4
+static unsigned long way_here(void)
+{
+    void *stack[WAY_FRAMES];
+    unsigned long hash = 14695981039346656037UL; // FNV-1a
+    const int depth = backtrace(stack, WAY_FRAMES);
+    for (int i = 0; i < depth; i++) {
+        struct dl_find_object file;
+        const bool is_known = _dl_find_object(stack[i], &file) == 0;
+        if (i >= WAY_FRAMES_INNERMOST && is_known && file.dlfo_link_map->l_name[0]) continue;
+        hash = (hash ^ ((uintptr_t)stack[i] - (is_known ? (uintptr_t)file.dlfo_map_start : 0))) * 1099511628211UL;
+    }
+    return hash ? hash : 1;
+}
+
+// Notes it, where it is new.
+static bool is_new_way(void)
+{
+    inside++;
+    const unsigned long way = way_here();
+    inside--;
+    for (unsigned long i = way, tries = 0; tries < FAULT_WAYS_MAX; i++, tries++) {
+        unsigned long noted = 0;
+        if (atomic_compare_exchange_strong(&control->ways[i % FAULT_WAYS_MAX], &noted, way)) return true;
+        if (noted == way) return false;
+    }
+    abort(); // FAULT_WAYS_MAX are too few
+}
+
+static bool is_its_turn(void)
+{
+    if (atomic_load(&control->thread_left) == FAULT_NEW_WAY) return is_new_way();
+    return atomic_fetch_sub(&control->thread_left, 1) == 1;
+}
+
 // Whether this is the call that is to fail.
 static bool fails(enum fault_kind kind, const char *call, void *caller)
 {
@@ -103,7 +142,7 @@ static bool fails(enum fault_kind kind, const char *call, void *caller)
         if (--left > 0) return false;
         armed = FAULT_NONE;
     } else {
-        if (atomic_fetch_sub(&control->thread_left, 1) != 1) return false;
+        if (!is_its_turn()) return false;
         atomic_store(&control->thread_kind, FAULT_NONE);
     }
     inside++;
@@ -155,6 +194,17 @@ ALLOCATION(realloc, (void *memory, size_t size), (memory, size))
         real = (typeof(&name))dlsym(RTLD_NEXT, #name);                                                                     \
         inside--;                                                                                                          \
     }
+
+// A thread of librdkafka's is as its memory: without it the process ends, or waits for ever (rd_kafka_new).
+int thrd_create(thrd_t *thread, thrd_start_t begin, void *argument)
+{
+    REAL(thrd_create)
+    const int left_out = is_left_out((uintptr_t)__builtin_return_address(0)) ? 1 : 0;
+    inside += left_out;
+    const int result = real(thread, begin, argument);
+    inside -= left_out;
+    return result;
+}
 
 #define SYSTEM_CALL(kind, error, type, name, parameters, arguments)                                                        \
     type name parameters                                                                                                   \
