@@ -253,7 +253,6 @@ CREATE TABLE pushes (
 CREATE UNIQUE INDEX pushes_phone_busy ON pushes (phone_number) WHERE state IN ('pushing', 'pushed');
 CREATE INDEX pushes_created ON pushes (act_at) WHERE state = 'created';
 CREATE INDEX pushes_open ON pushes (act_at) WHERE state IN ('pushing', 'pushed', 'unknown');
-CREATE INDEX pushes_doubt ON pushes (act_at) WHERE in_doubt;
 CREATE INDEX pushes_phone ON pushes (phone_number, created_at);
 CREATE INDEX pushes_user ON pushes (user_id);
 COMMENT ON TABLE pushes IS 'STK pushes: at most one for each purchase or fee, ever. States and their changes: states.c.';
@@ -369,11 +368,6 @@ COMMENT ON TABLE daraja_token IS 'The one access token of all replicas: each new
 COMMENT ON COLUMN daraja_token.singleton IS 'True: there is one row.';
 COMMENT ON COLUMN daraja_token.sealed_token IS 'Encrypted with DC_PAYMENTS_SECRET.';
 COMMENT ON COLUMN daraja_token.expires_at IS 'When a new one is due.';
-
-CREATE FUNCTION without_phones(body text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT regexp_replace(body, '254[17][0-9]{8}', '254000000000', 'g')
-$$;
-COMMENT ON FUNCTION without_phones IS 'A callback''s body that is as good JSON as before: one of a person who was erased may still wait to be worked off.';
 
 -- --- Shapes ----------------------------------------------------------------------------------------
 
