@@ -90,6 +90,7 @@ bool refund_result(struct app *app, struct arena *arena, const struct spooled *t
     const json_t *result = json_object_get(whole, "Result"), *code = json_object_get(result, "ResultCode");
     struct told told = {.refund_id = told_by_mpesa->refund_id, .detail = json_member_text(result, "ResultDesc"), .receipt = json_member_text(result, "TransactionID")};
     told.code = json_is_integer(code) ? arena_printf(arena, "%lld", (long long)json_integer_value(code)) : json_string_value(code);
+    if ((!whole && error_passes(&unread)) || (json_is_integer(code) && !told.code)) return error_set(err, &problem_unavailable, NULL); // no memory
     if (told.code) return db_transaction(app->pool, DB_WRITE, arena, settle, &told, err);
     log_warning("refund_result_malformed", LOG_TEXT("refund", told.refund_id)); // it stays open, and is a finding
     return true;
