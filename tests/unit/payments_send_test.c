@@ -145,15 +145,16 @@ static void a_token_of_another_secret_is_replaced(void **state)
 
 // --- A sender that was held up ----------------------------------------------------------------------
 
-typedef bool (*worker)(struct app *app, struct arena *arena, bool *ret_worked, struct error *err);
+typedef bool (*worker)(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err);
 
 static void *work(void *argument)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_new(1 << 20);
     struct error err = {.arena = arena};
     bool worked = false;
+    struct attempt state = {0}; // of those that keep one
     const worker *next = argument;
-    if (!(*next)(&made.app, arena, &worked, &err) || !worked) fprintf(stderr, "no work: %s %s\n", err.detail, err.cause);
+    if (!(*next)(&made.app, arena, &state, &worked, &err) || !worked) fprintf(stderr, "no work: %s %s\n", err.detail, err.cause);
     return NULL;
 }
 
