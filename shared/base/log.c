@@ -2,6 +2,7 @@
 #include "log.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #define VALUE_BYTES_MAX 2048 // a longer value is cut, so that the line is not lost with it
 #define LINE_MEMORY ((size_t)1 << 20)
+#define BARE_BYTES 256
 
 // What main owns: set once before any thread starts.
 static const char *log_service = "-";
@@ -71,14 +73,9 @@ static void add_field(struct text_buffer *line, const struct log_field *field)
     else text_add(line, ":null");
 }
 
-void log_write(enum log_level level, const char *event, const struct log_field *fields, int count)
+static char *line_of(struct arena *arena, const char *time, enum log_level level, const char *event, const struct log_field *fields, int count)
 {
-    if (level < log_lowest) return;
-    CLEANUP(arena_cleanup) struct arena *arena = arena_new(LINE_MEMORY);
-    if (!arena) return;
     struct text_buffer line = text_buffer(arena);
-    char time[CLOCK_RFC3339_SIZE];
-    clock_format(clock_now_ms(&clock_system), time, sizeof time);
     text_printf(&line, "{\"time\":\"%s\",\"level\":\"%s\"", time, level_names[level]);
     add_member(&line, "service", log_service);
     add_member(&line, "event", event);
@@ -86,8 +83,21 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     add_member(&line, "trace_id", scope_trace_id);
     for (int i = 0; i < count; i++) add_field(&line, &fields[i]);
     text_add(&line, "}\n");
-    const char *text = text_take(&line);
-    if (text && write(STDOUT_FILENO, text, line.length) < 0) return; // nowhere left to say so
+    return text_take(&line);
+}
+
+void log_write(enum log_level level, const char *event, const struct log_field *fields, int count)
+{
+    if (level < log_lowest) return;
+    char time[CLOCK_RFC3339_SIZE], bare[BARE_BYTES];
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(LINE_MEMORY);
+    clock_format(clock_now_ms(&clock_system), time, sizeof time);
+    const char *text = arena ? line_of(arena, time, level, event, fields, count) : NULL;
+    if (!text) { // without memory it says what has happened, if not to whom
+        snprintf(bare, sizeof bare, "{\"time\":\"%s\",\"level\":\"%s\",\"service\":\"%s\",\"event\":\"%s\"}\n", time, level_names[level], log_service, event);
+        text = bare;
+    }
+    if (write(STDOUT_FILENO, text, strlen(text)) < 0) return; // nowhere left to say so
 }
 
 void log_failure(enum log_level level, const char *event, const struct error *err)

@@ -48,6 +48,7 @@ static bool is_up_or_ended(void *argument)
     const bool ended = has_ended(replica); // before its last words are read
     const char *ready = strstr(program_output(&replica->program), "\"event\":\"ready\"");
     if (!ready || !strchr(ready, '\n')) return ended;
+    if (!port_in(ready, "port")) return true; // it had no memory to say where
     snprintf(replica->url, sizeof replica->url, "http://127.0.0.1:%d", port_in(ready, "port"));
     snprintf(replica->metrics_url, sizeof replica->metrics_url, "http://127.0.0.1:%d", port_in(ready, "metrics_port"));
     return true;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -14,6 +15,7 @@
 #include "identity_private.h"
 #include "jose.h"
 #include "json.h"
+#include "log.h"
 #include "refusals.h"
 
 // --- Cases ---------------------------------------------------------------------------------------
@@ -194,9 +196,35 @@ static void a_secret_is_sealed_or_not(void **state)
     assert_true(do_with_refusals(seal_and_open) > 10);
 }
 
+static bool log_a_line(struct arena *arena, struct error *err)
+{
+    (void)arena;
+    (void)err;
+    char line[512] = "";
+    int ends[2];
+    const int out = dup(STDOUT_FILENO);
+    assert_true(out >= 0 && pipe(ends) == 0 && dup2(ends[1], STDOUT_FILENO) >= 0);
+    log_info("ready", LOG_INT("port", 8080));
+    dup2(out, STDOUT_FILENO);
+    close(ends[1]);
+    assert_true(read(ends[0], line, sizeof line - 1) > 0);
+    close(ends[0]);
+    close(out);
+    assert_non_null(strstr(line, "\"event\":\"ready\""));
+    assert_non_null(strstr(line, "}\n"));
+    return true;
+}
+
+static void what_happens_is_logged(void **state)
+{
+    (void)state;
+    fflush(stdout);
+    assert_true(do_with_refusals(log_a_line) > 1);
+}
+
 static struct revocations *revocations;
 
-static bool revoke(struct arena *arena, struct error *err)
+static bool revoke_a_user(struct arena *arena, struct error *err)
 {
     (void)arena;
     static int users;
@@ -211,7 +239,7 @@ static void a_revocation_is_known_or_not(void **state)
 {
     (void)state;
     revocations = revocations_new();
-    for (int i = 0; i < 1100; i++) assert_true(do_with_refusals(revoke) >= 1); // beyond the buckets it begins with
+    for (int i = 0; i < 1100; i++) assert_true(do_with_refusals(revoke_a_user) >= 1); // beyond the buckets it begins with
     revocations_free(revocations);
 }
 
@@ -228,6 +256,7 @@ int main(void)
         cmocka_unit_test(a_key_is_taken_or_not),
         cmocka_unit_test(a_secret_is_sealed_or_not),
         cmocka_unit_test(a_revocation_is_known_or_not),
+        cmocka_unit_test(what_happens_is_logged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
