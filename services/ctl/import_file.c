@@ -12,7 +12,7 @@
 
 static bool is_unchanged(const struct import_file *file);
 static bool keep_some(struct import *import, struct arena *arena, int *ret_count, struct error *err);
-static bool read_rows(const struct import_file *file, const struct db_rows *rows, const char **texts, struct arena *arena, struct error *err);
+static bool keep_rows(const struct import *import, struct db *db, const struct db_rows *rows, struct arena *arena, struct error *err);
 
 bool import_file_open(struct import_file *file, const char *path, struct error *err)
 {
@@ -62,32 +62,29 @@ bool import_file_keep(struct import *import, struct error *err)
 
 static bool keep_some(struct import *import, struct arena *arena, int *ret_count, struct error *err)
 {
-    enum { COLLECTION, KEY };
     struct db db;
     struct db_rows rows = {0};
     db_begin(&db, import->pool, DB_WRITE, arena);
-    bool ok = db_rows(&db, &SQL_import_unread, DB_IN(DB_INT(import->run), DB_INT(KEEP_BYTES)), &rows, err);
-    const size_t count = (size_t)rows.count;
-    const char **collections = arena_alloc(arena, 3 * (count + 1) * sizeof(const char *)), **keys = collections + count, **texts = keys + count;
-    ok = ok && (collections || error_set(err, &problem_unavailable, "No memory."));
-    for (int i = 0; ok && i < rows.count; i++) {
-        collections[i] = db_rows_text(&rows, i, COLLECTION);
-        keys[i] = db_rows_text(&rows, i, KEY);
-    }
-    ok = ok && (!count || (read_rows(&import->file, &rows, texts, arena, err) &&
-                           db_exec(&db, &SQL_import_keep,
-                                   DB_IN(DB_TEXT(db_array(arena, collections, count)), DB_TEXT(db_array(arena, keys, count)),
-                                         DB_TEXT(db_array(arena, texts, count))), NULL, err) &&
-                           db_commit(&db, err)));
+    const bool ok = db_rows(&db, &SQL_import_unread, DB_IN(DB_INT(import->run), DB_INT(KEEP_BYTES)), &rows, err) &&
+                    (!rows.count || (keep_rows(import, &db, &rows, arena, err) && db_commit(&db, err)));
     db_end(&db);
     *ret_count = rows.count;
     return ok;
 }
 
-static bool read_rows(const struct import_file *file, const struct db_rows *rows, const char **texts, struct arena *arena, struct error *err)
+static bool keep_rows(const struct import *import, struct db *db, const struct db_rows *rows, struct arena *arena, struct error *err)
 {
-    enum { OFFSET = 2, BYTES };
-    for (int i = 0; i < rows->count; i++)
-        if (!(texts[i] = import_file_text(file, db_rows_int(rows, i, OFFSET), db_rows_int(rows, i, BYTES), arena, err))) return false;
-    return true;
+    enum { COLLECTION, KEY, OFFSET, BYTES };
+    const size_t count = (size_t)rows->count;
+    const char **collections = arena_alloc(arena, 3 * count * sizeof(const char *));
+    if (!collections) return error_set(err, &problem_unavailable, "No memory.");
+    const char **keys = collections + count, **texts = keys + count;
+    for (int i = 0; i < rows->count; i++) {
+        collections[i] = db_rows_text(rows, i, COLLECTION);
+        keys[i] = db_rows_text(rows, i, KEY);
+        texts[i] = import_file_text(&import->file, db_rows_int(rows, i, OFFSET), db_rows_int(rows, i, BYTES), arena, err);
+        if (!texts[i]) return false;
+    }
+    return db_exec(db, &SQL_import_keep,
+                   DB_IN(DB_TEXT(db_array(arena, collections, count)), DB_TEXT(db_array(arena, keys, count)), DB_TEXT(db_array(arena, texts, count))), NULL, err);
 }
