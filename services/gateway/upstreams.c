@@ -13,7 +13,6 @@
 
 #define REPLICAS_MAX 8
 #define BODY_BYTES (256 * 1024)
-#define LOGIN_BYTES 4096
 // The retry budget counts in tenths of a retry: each request earns two, a retry costs ten, so at
 // most a fifth of the requests is sent twice, after a first ten.
 #define BUDGET_MAX 100
@@ -22,7 +21,7 @@
 
 // Longer prefixes first. A prefix ends at a segment.
 static const struct upstream_route routes[] = {
-    {"/auth/login", UPSTREAM_AUTH, 10000, LIMIT_LOGIN, BAD_TOKEN_DROPPED, false, LOGIN_BYTES, .by_account = true},
+    {"/auth/login", UPSTREAM_AUTH, 10000, LIMIT_LOGIN, BAD_TOKEN_DROPPED, false, BODY_BYTES, .by_account = true},
     {"/auth/firebase", UPSTREAM_AUTH, 10000, LIMIT_LOGIN, BAD_TOKEN_FORWARDED, false, BODY_BYTES},
     {"/auth/firebase_user", UPSTREAM_AUTH, 10000, LIMIT_LOGIN, BAD_TOKEN_FORWARDED, false, BODY_BYTES},
     {"/auth/firebase_signup", UPSTREAM_AUTH, 10000, LIMIT_REGISTER, BAD_TOKEN_FORWARDED, false, BODY_BYTES},
