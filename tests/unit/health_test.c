@@ -192,7 +192,7 @@ static void port_that_is_taken_is_told(void **state)
     struct app second = *app;
     second.config.metrics_port = health_port(app->health);
     assert_null(health_start(&second, &err));
-    assert_ptr_equal(err.problem, &problem_unavailable);
+    assert_ptr_equal(err.problem, &problem_internal);
     health_stop(NULL);
 }
 
