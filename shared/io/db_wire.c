@@ -10,6 +10,7 @@
 #include "clock.h"
 
 #define OPTIONS_SIZE 512
+#define PREPARE_TIMEOUT_MS 30000
 // A broken network shows after this long even while we only wait: to us, and to the server, which holds our locks until then.
 #define NETWORK_TIMEOUT_MS "15000"
 #define KEEPALIVES_IDLE_S "10"
@@ -20,6 +21,7 @@
 
 static bool wait_for_input(PGconn *pg, int64_t deadline_ms);
 static bool prepare_all(PGconn *pg, const struct db_pool_config *config, struct error *err);
+static bool greet(PGconn *pg, const struct db_pool_config *config, struct error *err);
 static bool send_prepare(PGconn *pg, const struct sql *sql);
 static PGresult *next_result(PGconn *pg, int64_t deadline_ms);
 
@@ -81,7 +83,7 @@ PGconn *wire_connect(const struct db_pool_config *config, struct error *err)
         db_problem(NULL, pg, NULL, "connect", NULL, err);
     } else {
         PQsetNoticeProcessor(pg, ignore_notice, NULL);
-        if (PQsetnonblocking(pg, 1) == 0 && prepare_all(pg, config, err)) return pg;
+        if (PQsetnonblocking(pg, 1) == 0 && prepare_all(pg, config, err) && greet(pg, config, err)) return pg;
     }
     PQfinish(pg);
     return NULL;
@@ -187,7 +189,7 @@ PGresult *wire_script(struct db_connection *connection, const char *text, int ti
 
 static bool prepare_all(PGconn *pg, const struct db_pool_config *config, struct error *err)
 {
-    int64_t deadline_ms = clock_monotonic_ms() + 30000;
+    int64_t deadline_ms = clock_monotonic_ms() + PREPARE_TIMEOUT_MS;
     bool sent = PQenterPipelineMode(pg) == 1;
     const struct sql *const *const lists_none[] = {NULL};
     const struct sql *const *const *lists = config->statements ? config->statements : lists_none;
@@ -214,6 +216,16 @@ static bool prepare_all(PGconn *pg, const struct db_pool_config *config, struct 
 static bool send_prepare(PGconn *pg, const struct sql *sql)
 {
     return PQsendPrepare(pg, sql->name, sql->text, 0, NULL) == 1;
+}
+
+static bool greet(PGconn *pg, const struct db_pool_config *config, struct error *err)
+{
+    struct db_connection connection = {.pg = pg};
+    const struct wire_statement statement = {.sql = config->on_connect};
+    int done = 0;
+    if (!statement.sql) return true;
+    CLEANUP(wire_release) PGresult *result = wire_execute(&connection, &statement, 1, PREPARE_TIMEOUT_MS, &done);
+    return done == 1 || db_problem(result, pg, config->constraints, statement.sql->name, NULL, err);
 }
 
 // The next result; NULL at the end of a statement's results, and when the connection broke or the

@@ -142,6 +142,7 @@ static bool open_database(struct app *app, struct error *err)
     app->statements[1] = app->service->statements;
     config.connections = (int)app->config.database_connections;
     config.statements = app->statements;
+    config.on_connect = &SQL_outbox_ids;
     app->pool = db_pool_open(&config, err);
     return app->pool != NULL;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// PostgreSQL is killed, restarted, out of connections, out of disk, read-only, a standby. Meanwhile requests are answered 503 with
+// PostgreSQL is killed, restarted, out of connections, out of disk, read-only, a standby, restored. Meanwhile requests are answered 503 with
 // Retry-After, partitions wait and nothing is parked; afterwards all goes on by itself, and nothing is lost or doubled.
 #include "broker.h"
 #include "eventually.h"
@@ -113,6 +113,29 @@ static void restarted_it_is_found_again(void **state)
         tell();
         postgres_server_start(&server);
     }
+    expect_all_to_go_on();
+}
+
+// Whoever reads the events has applied those of the time that is gone, and passes over whatever comes with an id of theirs.
+static void restored_from_a_backup_it_gives_no_id_twice(void **state)
+{
+    (void)state;
+    char before[32];
+    eventually(strcmp(tally_ask(&tally, "SELECT extract(epoch FROM clock_timestamp()) * 1000000 > last_value + 2000000 FROM outbox_id_seq"), "t") == 0);
+    postgres_server_end(&server, SIGINT);
+    postgres_server_back_up(&server);
+    postgres_server_start(&server);
+    eventually(replica_readiness(&replica) == 200);
+    for (int i = 0; i < 5; i++) assert_int_equal(tally_count(&replica, "gone").status, 200);
+    tally_expect_complete(&tally, 30);
+    snprintf(before, sizeof before, "%s", tally_ask(&tally, "SELECT max(id) FROM outbox"));
+    postgres_server_end(&server, SIGINT);
+    postgres_server_restore(&server);
+    postgres_server_start(&server);
+    eventually(replica_readiness(&replica) == 200);
+    assert_string_equal(tally_ask(&tally, "SELECT max(id) < %s FROM outbox", before), "t");
+    assert_int_equal(tally_count(&replica, "new").status, 200);
+    assert_string_equal(tally_ask(&tally, "SELECT id > %s FROM outbox WHERE key = 'new'", before), "t");
     expect_all_to_go_on();
 }
 
@@ -238,6 +261,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(killed_it_is_waited_for, works_on),
         cmocka_unit_test_setup(restarted_it_is_found_again, works_on),
+        cmocka_unit_test_setup(restored_from_a_backup_it_gives_no_id_twice, works_on),
         cmocka_unit_test_setup_teardown(out_of_connections_it_is_waited_for, works_on, let_go),
         cmocka_unit_test_setup_teardown(out_of_disk_it_is_waited_for, works_on, some_room),
         cmocka_unit_test_setup_teardown(read_only_it_is_read, works_on, writable_again),

@@ -161,3 +161,21 @@ void postgres_server_make_standby(const struct postgres_server *server)
     snprintf(path, sizeof path, "%s/data/standby.signal", server->folder);
     if (as) assert_int_equal(chown(path, as->pw_uid, as->pw_gid), 0);
 }
+
+static void copy_data(const struct postgres_server *server, const char *from, const char *to)
+{
+    char command[256];
+    assert_int_equal(server->pid, 0);
+    snprintf(command, sizeof command, "cd '%s' && rm -rf %s && cp -a %s %s", server->folder, to, from, to);
+    assert_int_equal(system(command), 0);
+}
+
+void postgres_server_back_up(const struct postgres_server *server)
+{
+    copy_data(server, "data", "backup");
+}
+
+void postgres_server_restore(const struct postgres_server *server)
+{
+    copy_data(server, "backup", "data");
+}

@@ -33,3 +33,6 @@ const char *postgres_server_url(const struct postgres_server *server, const char
 void postgres_server_fill(const struct postgres_server *server, bool full);
 // What it becomes at its next start: a standby that waits for a primary that never comes, until it is promoted.
 void postgres_server_make_standby(const struct postgres_server *server);
+// While it does not run: keeps a copy of all its data, and puts the copy in their place again.
+void postgres_server_back_up(const struct postgres_server *server);
+void postgres_server_restore(const struct postgres_server *server);

@@ -4,6 +4,10 @@
 -- Adds one event that C built; most events are inserted by the statement that makes them true.
 INSERT INTO outbox (topic, type, key, data) VALUES ($1, $2, $3, $4::json);
 
+-- name: outbox_ids
+-- First on every connection that may write events.
+SELECT outbox_ids_raise();
+
 -- name: audit_insert
 INSERT INTO audit_log (actor, action, subject, details) VALUES ($1, $2, $3, coalesce($4::jsonb, '{}'));
 
