@@ -7,12 +7,28 @@
 #include "inbox_private.h"
 #include "kit_sql.h"
 #include "running.h"
+#include "text.h"
 
 static const struct topic *topic_heard(const struct service *service, const char *name)
 {
     for (const struct subscription *row = service->subscriptions; row && row->topic && name; row++)
         if (strcmp(row->topic->name, name) == 0) return row->topic;
     return NULL;
+}
+
+static bool is_first_of_its_topic(const struct subscription *subscriptions, const struct subscription *row)
+{
+    while (subscriptions->topic != row->topic) subscriptions++;
+    return subscriptions == row;
+}
+
+static bool refuse(const struct service *service, const char *name, struct arena *arena, struct error *err)
+{
+    struct text_buffer names = text_buffer(arena);
+    for (const struct subscription *row = service->subscriptions; row && row->topic; row++)
+        if (is_first_of_its_topic(service->subscriptions, row)) text_printf(&names, "%s%s", names.length ? ", " : "", row->topic->name);
+    const char *list = names.length ? text_take(&names) : "no topic";
+    return error_set(err, &problem_not_found, "It does not listen to %s, but to %s.", name ? name : "nothing", list ? list : "others");
 }
 
 static bool forget_applied(struct db *db, void *name, struct error *err)
@@ -26,7 +42,7 @@ static bool forget(struct app *app, char *name, struct error *err)
     char group[64];
     CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)1 << 20);
     const struct topic *topic = topic_heard(app->service, name);
-    if (!topic) return error_set(err, &problem_not_found, "It does not listen to %s; name one of its topics.", name ? name : "nothing");
+    if (!topic) return refuse(app->service, name, arena, err);
     snprintf(group, sizeof group, INBOX_GROUP, app->service->name);
     if (kafka_group_forget(app->config.kafka_brokers, group, name, topic->partitions, err))
         return db_transaction(app->pool, DB_WRITE, arena, forget_applied, name, err);
