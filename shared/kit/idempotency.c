@@ -5,6 +5,7 @@
 
 #include "crypto.h"
 #include "kit_sql.h"
+#include "response.h"
 
 #define KEY_MAX 255
 #define PURGE_MOST 5000
@@ -20,6 +21,7 @@ struct kept {
     const char *fingerprint; // NULL: nothing is kept
     int64_t status;
     const char *content_type;
+    const char *location;
     const char *body;
 };
 
@@ -41,7 +43,7 @@ enum idempotency_state idempotency_claim(struct request *rq, const char *key, st
         db_row(&rq->db, &SQL_idempotency_claim,
                DB_IN(DB_TEXT(claim.owner), DB_TEXT(claim.route), DB_TEXT(claim.key), DB_TEXT(fingerprint)),
                DB_OUT(DB_GET_BOOL(&claimed), DB_GET_TEXT(&kept.fingerprint), DB_GET_INT(&kept.status),
-                      DB_GET_TEXT(&kept.content_type), DB_GET_TEXT(&kept.body)),
+                      DB_GET_TEXT(&kept.content_type), DB_GET_TEXT(&kept.location), DB_GET_TEXT(&kept.body)),
                err);
     if (found != DB_FOUND) return IDEMPOTENCY_REFUSED;
     return claimed ? IDEMPOTENCY_NEW : answer_from(&kept, fingerprint, rs, err);
@@ -55,7 +57,7 @@ bool idempotency_keep(struct request *rq, const char *key, const struct response
     const char *body = rs->body ? arena_memdup(rq->arena, rs->body, rs->length) : NULL;
     if (!db_exec(&rq->db, &SQL_idempotency_keep,
                  DB_IN(DB_TEXT(claim.owner), DB_TEXT(claim.route), DB_TEXT(claim.key), DB_INT(rs->status),
-                       DB_TEXT(rs->content_type), DB_TEXT(body)),
+                       DB_TEXT(rs->content_type), DB_TEXT(response_header_find(rs, "Location")), DB_TEXT(body)),
                  &kept, err))
         return false;
     if (kept == 1) return true;
@@ -140,6 +142,7 @@ static enum idempotency_state answer_from(const struct kept *kept, const char *f
     rs->content_type = kept->content_type;
     rs->body = kept->body;
     rs->length = kept->body ? strlen(kept->body) : 0;
+    response_header(rs, "Location", kept->location);
     response_header(rs, "Idempotent-Replayed", "true");
     return IDEMPOTENCY_REPLAYED;
 }

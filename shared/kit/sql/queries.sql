@@ -74,12 +74,12 @@ WITH lock AS (
     ON CONFLICT DO NOTHING
     RETURNING 1
 )
-SELECT EXISTS (SELECT FROM claimed), kept.fingerprint, kept.status, kept.content_type, kept.body
+SELECT EXISTS (SELECT FROM claimed), kept.fingerprint, kept.status, kept.content_type, kept.location, kept.body
   FROM lock LEFT JOIN idempotency_keys AS kept
     ON lock.taken AND kept.owner = $1 AND kept.route = $2 AND kept.key = $3;
 
 -- name: idempotency_keep
-UPDATE idempotency_keys SET status = $4, content_type = $5, body = $6
+UPDATE idempotency_keys SET status = $4, content_type = $5, location = $6, body = $7
  WHERE owner = $1 AND route = $2 AND key = $3;
 
 -- name: idempotency_purge
