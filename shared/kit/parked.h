@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Parked keys, for operators. Redrive only marks the key; the service's own inbox works it off in
-// order, so a tool killed half-way loses nothing. Discard drops the first event of a key and leaves
-// an audit row; the key then redrives.
+// order, so a tool killed half-way loses nothing. Discard drops the first event of a key, which from
+// then on counts as applied, and leaves an audit row; the key then redrives.
 #pragma once
 
 #include "db.h"

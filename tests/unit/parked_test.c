@@ -20,15 +20,15 @@ static int fill(void **state)
     kit_forget(&kit);
     test_database_run(
         &kit.database,
-        "TRUNCATE parked_keys, parked_events;"
+        "TRUNCATE parked_keys, parked_events, inbox;"
         "INSERT INTO parked_keys (topic, key, reason, parked_at) VALUES"
         "  ('t', 'a', 'unknown user', '2026-01-01T00:00:00Z'), ('t', 'b', 'too long', "
         "'2026-01-02T00:00:00Z'),"
         "  ('u', 'a', 'unknown user', '2026-01-03T00:00:00Z');"
         "INSERT INTO parked_events (topic, key, record_partition, record_offset, headers, data) VALUES"
-        "  ('t', 'a', 0, 7, '{\"ce_type\":\"x.v1\",\"ce_id\":\"41\"}', '{\"phone\":\"0722\"}'),"
-        "  ('t', 'a', 0, 8, '{\"ce_type\":\"y.v1\",\"ce_id\":\"42\"}', NULL),"
-        "  ('t', 'b', 1, 3, '{\"ce_type\":\"x.v1\",\"ce_id\":\"43\"}', '{}'),"
+        "  ('t', 'a', 0, 7, '{\"ce_type\":\"x.v1\",\"ce_source\":\"/s\",\"ce_id\":\"41\"}', '{\"phone\":\"0722\"}'),"
+        "  ('t', 'a', 0, 8, '{\"ce_type\":\"y.v1\",\"ce_source\":\"/s\",\"ce_id\":\"42\"}', NULL),"
+        "  ('t', 'b', 1, 3, '{\"ce_type\":\"x.v1\",\"ce_source\":\"/s\",\"ce_id\":\"43\"}', '{}'),"
         "  ('u', 'a', 0, 1, '{}', NULL)");
     test_database_run(&kit.database, "SET session_replication_role = replica; TRUNCATE audit_log");
     return 0;
@@ -121,6 +121,7 @@ static void discard_drops_the_first_and_leaves_a_trace(void **state)
                           "SELECT actor || ' ' || action || ' ' || subject || ' ' || details FROM audit_log"),
         "operator:test events.discarded t/a {\"id\": \"41\", \"type\": \"x.v1\", \"offset\": 7, "
         "\"partition\": 0}");
+    assert_string_equal(test_database_run(&kit.database, "SELECT source || ' ' || id || ' ' || topic FROM inbox"), "/s 41 t");
 }
 
 static void nothing_to_discard_is_not_found(void **state)

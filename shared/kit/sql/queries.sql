@@ -50,13 +50,15 @@ SELECT count(*) FROM marked;
 SELECT key FROM parked_keys WHERE topic = $1 AND key = $2 FOR UPDATE;
 
 -- name: parked_discard
--- Drops the first event of a key; what follows is worked off.
+-- Drops the first event of a key, which from now on counts as applied, however often it comes; what follows is worked off.
 WITH dropped AS (
     DELETE FROM parked_events
      WHERE id = (SELECT min(id) FROM parked_events WHERE topic = $1 AND key = $2)
-    RETURNING headers ->> 'ce_type' AS type, headers ->> 'ce_id' AS id, record_partition, record_offset
+    RETURNING headers ->> 'ce_type' AS type, headers ->> 'ce_source' AS source, headers ->> 'ce_id' AS id, record_partition, record_offset
 ), marked AS (
     UPDATE parked_keys SET state = 'redriving' WHERE topic = $1 AND key = $2
+), handled AS (
+    INSERT INTO inbox (source, id, topic) SELECT source, id, $1 FROM dropped ON CONFLICT DO NOTHING
 )
 INSERT INTO audit_log (actor, action, subject, details)
 SELECT $3, 'events.discarded', $1 || '/' || $2,
