@@ -17,6 +17,8 @@ const struct setting auth_settings[] = {
             .doc = "How long a session lives without being used, in seconds."),
     SETTING(auth_settings, refresh_grace_s, "DC_REFRESH_GRACE_S", "10", .min = 0, .max = 60,
             .doc = "How long after its first use a refresh token still counts, for two tabs, in seconds."),
+    SETTING(auth_settings, sessions_max, "DC_SESSIONS_MAX", "200", .min = 1, .max = 200,
+            .doc = "Sessions that one user may have; a further sign-in ends the one unused for longest."),
     SETTING(auth_settings, bcrypt_cost, "DC_BCRYPT_COST", "12", .min = 4, .max = 15, .doc = "log2 of bcrypt's rounds; 12 takes about 0.2 s."),
     SETTING(auth_settings, password_workers, "DC_PASSWORD_WORKERS", "2", .min = 1, .max = 64,
             .doc = "Passwords hashed at once; about the number of cores."),

@@ -10,6 +10,7 @@ struct auth_settings {
     int64_t access_token_s;
     int64_t refresh_token_s;
     int64_t refresh_grace_s;
+    int64_t sessions_max;
     int64_t bcrypt_cost;
     int64_t password_workers, password_waiting;
     const char *signing_key_secret;

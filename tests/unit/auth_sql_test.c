@@ -228,6 +228,62 @@ static void erasing_leaves_ids_and_tombstones_alone(void **state)
     db_end(&db);
 }
 
+// --- Sessions --------------------------------------------------------------------------------------
+
+static bool sign_in(struct db *db, const char *session_id, int64_t sessions_max)
+{
+    const char *json = NULL, *type = NULL;
+    bool is_admin = false;
+    return db_row(db, &SQL_session_open,
+                  DB_IN(DB_TEXT(session_id), DB_TEXT("u1"), DB_TEXT(""), DB_TEXT(arena_printf(arena, "hash of %s", session_id)), DB_INT(60), DB_TEXT(NULL)),
+                  DB_OUT(DB_GET_TEXT(&json), DB_GET_TEXT(&type), DB_GET_BOOL(&is_admin)), &err) == DB_FOUND &&
+           db_exec(db, &SQL_sessions_end_surplus, DB_IN(DB_TEXT("u1"), DB_TEXT(session_id), DB_INT(sessions_max)), NULL, &err);
+}
+
+static void a_sign_in_too_many_ends_the_session_unused_for_longest(void **state)
+{
+    (void)state;
+    empty();
+    add_user("u1", "jane@example.com");
+    add_user("u2", "mary@example.com");
+    test_database_run(&database,
+                      "INSERT INTO sessions (id, user_id, last_used_at, expires_at, revoked_at) VALUES"
+                      " ('old', 'u1', now() - interval '3 hours', now() + interval '1 hour', NULL),"
+                      " ('older', 'u1', now() - interval '4 hours', now() + interval '1 hour', NULL),"
+                      " ('used', 'u1', now() - interval '1 hour', now() + interval '1 hour', NULL),"
+                      " ('expired', 'u1', now() - interval '9 hours', now() - interval '1 hour', NULL),"
+                      " ('left', 'u1', now() - interval '9 hours', now() + interval '1 hour', now()),"
+                      " ('hers', 'u2', now() - interval '9 hours', now() + interval '1 hour', NULL); TRUNCATE outbox");
+#define GO_ON "SELECT string_agg(id, ' ' ORDER BY id) FROM sessions WHERE revoked_at IS NULL AND expires_at > now()"
+    struct db db = session();
+    fine(sign_in(&db, "s1", 4));
+    expect(GO_ON, "hers old older s1 used");
+    fine(sign_in(&db, "s2", 4));
+    expect(GO_ON, "hers old s1 s2 used");
+    expect("SELECT string_agg(topic || ' ' || type || ' ' || key || ' ' || (data ->> 'session_id'), ', ') FROM outbox",
+           "dc.auth.revocations ke.domesticconnect.access.revoked.v1 u1 older");
+    fine(sign_in(&db, "s3", 1)); // the setting was lowered
+    expect(GO_ON, "hers s3");
+    expect("SELECT count(*) FROM outbox", "5");
+    db_end(&db);
+}
+
+static void sign_ins_of_one_user_come_one_after_the_other(void **state)
+{
+    (void)state;
+    empty();
+    add_user("u1", "jane@example.com");
+    struct db db;
+    err = (struct error){.arena = arena};
+    db_begin(&db, pool, DB_WRITE, arena);
+    fine(sign_in(&db, "s1", 1));
+    expect("SELECT count(*) FROM (SELECT FROM users FOR SHARE SKIP LOCKED) AS free", "0");
+    fine(db_commit(&db, &err));
+    db_end(&db);
+}
+
+// --- Import ----------------------------------------------------------------------------------------
+
 static const char *import(const char *rows)
 {
     struct db db = session();
@@ -297,6 +353,8 @@ int main(void)
         cmocka_unit_test(a_mail_that_failed_comes_again_later_and_not_for_ever),
         cmocka_unit_test(only_one_key_is_current_and_retired_ones_go_in_time),
         cmocka_unit_test(erasing_leaves_ids_and_tombstones_alone),
+        cmocka_unit_test(a_sign_in_too_many_ends_the_session_unused_for_longest),
+        cmocka_unit_test(sign_ins_of_one_user_come_one_after_the_other),
         cmocka_unit_test(an_import_adds_whom_it_does_not_find),
         cmocka_unit_test(a_page_of_users_goes_on_where_the_last_one_ended),
     };

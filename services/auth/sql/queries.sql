@@ -81,9 +81,9 @@ SELECT id, password_hash, is_active FROM users WHERE lower(email) = lower($1);
 
 -- name: session_open
 -- $1 session, $2 user, $3 device, $4 hash of the refresh token, $5 its life in seconds, $6 the password hash that was
--- checked, or null. Nothing when she may not sign in any more.
+-- checked, or null. Nothing when she may not sign in any more. Sign-ins of one user come one after the other.
 WITH who AS (
-    SELECT * FROM users WHERE id = $2 AND is_active AND ($6::text IS NULL OR password_hash = $6) FOR SHARE
+    SELECT * FROM users WHERE id = $2 AND is_active AND ($6::text IS NULL OR password_hash = $6) FOR NO KEY UPDATE
 ), opened AS (
     INSERT INTO sessions (id, user_id, device, expires_at)
     SELECT $1, id, $3, now() + make_interval(secs => $5::integer) FROM who
@@ -132,6 +132,18 @@ WITH ended AS (
     SELECT 'dc.auth.revocations', 'ke.domesticconnect.access.revoked.v1', user_id, revocation_event(user_id, id) FROM ended
 )
 SELECT count(*) FROM ended;
+
+-- name: sessions_end_surplus
+-- Of the sessions of $1, who has just opened $2, no more than $3 go on, this one among them: those unused for longest end.
+WITH surplus AS (
+    SELECT id FROM sessions WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL AND expires_at > now()
+     ORDER BY last_used_at DESC, id DESC OFFSET $3::bigint - 1
+), ended AS (
+    UPDATE sessions SET revoked_at = now() WHERE id IN (SELECT id FROM surplus) AND revoked_at IS NULL
+    RETURNING id, user_id
+)
+INSERT INTO outbox (topic, type, key, data)
+SELECT 'dc.auth.revocations', 'ke.domesticconnect.access.revoked.v1', user_id, revocation_event(user_id, id) FROM ended;
 
 -- name: sessions_end_others
 -- All sessions of $1 but $2, and the change of e-mail that one of them may have asked for.
