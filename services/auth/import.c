@@ -57,7 +57,7 @@ static void judge_user(struct judging *judging)
 static void take_name(struct judging *judging, const char *member)
 {
     const char *given = json_member_text(judging->row, member);
-    const char *name = given ? text_squeeze(judging->arena, given) : NULL;
+    const char *seen = given ? text_without_unseen(judging->arena, given) : NULL, *name = seen ? text_squeeze(judging->arena, seen) : NULL;
     const char *trouble = NULL;
     if (!name || !*name) {
         trouble = "is missing, left empty";
@@ -69,7 +69,7 @@ static void take_name(struct judging *judging, const char *member)
         trouble = "held contact details, which were masked";
         name = contact_mask(judging->arena, name);
     } else if (strcmp(name, given) != 0) {
-        trouble = "had stray blanks";
+        trouble = strcmp(seen, given) != 0 ? "held invisible characters, which were taken out" : "had stray blanks";
     }
     if (trouble) judge_note(judging, "%s %s", member, trouble);
     judge_set(judging, member, name ? name : "");

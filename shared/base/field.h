@@ -50,8 +50,8 @@ enum field_type {
 };
 
 enum field_format {
-    FORMAT_PLAIN,     // text: squeezed (outer and repeated blanks dropped), no control characters
-    FORMAT_PROSE,     // text with line breaks
+    FORMAT_PLAIN,     // text: squeezed (outer and repeated blanks dropped), no control characters, nothing invisible
+    FORMAT_PROSE,     // text with line breaks: what is invisible in it comes along from where it was copied, and is dropped
     FORMAT_EXACT,     // text taken byte by byte: passwords, tokens
     FORMAT_ID,        // id_is_valid
     FORMAT_EMAIL,     // addr-spec of the usual kind, at most 254 bytes; lower-cased domain kept as given

@@ -40,7 +40,7 @@ static const char *check_choice(const struct field *field, const char *text, str
 static const char *check_url(const char *text)
 {
     const char *rest = text_starts_with(text, "https://") ? text + 8 : text_starts_with(text, "http://") ? text + 7 : NULL;
-    return rest && *rest && *rest != '/' && !strpbrk(text, " \"<>\\^`{|}") ? NULL : "must be an address that begins with https:// or http://";
+    return rest && *rest && *rest != '/' && !has_control(text, "") && !text_unseen(text) && !strpbrk(text, " \"<>\\^`{|}") ? NULL : "must be an address that begins with https:// or http://";
 }
 
 // Normalises by format; the error text, or NULL.
@@ -51,7 +51,9 @@ static const char *check_format(const struct field *field, const char *text, str
     *ret = arena_strdup(arena, text);
     switch (field->format) {
         case FORMAT_EXACT: return NULL;
-        case FORMAT_PROSE: return has_control(text, "\n\r\t") ? "must not hold control characters" : NULL;
+        case FORMAT_PROSE:
+            *ret = text_without_unseen(arena, text);
+            return has_control(text, "\n\r\t") ? "must not hold control characters" : NULL;
         case FORMAT_ID: return id_is_valid(text) ? NULL : "must be an id: 1 to 64 letters, digits, '_' or '-'";
         case FORMAT_EMAIL:
             *ret = text_squeeze(arena, text);
@@ -72,8 +74,9 @@ static const char *check_format(const struct field *field, const char *text, str
         default: break;
     }
     if (has_control(text, "\n\r\t")) return "must not hold control characters";
+    const uint32_t unseen = text_unseen(text);
     *ret = text_squeeze(arena, text);
-    return NULL;
+    return unseen ? arena_printf(arena, "must not hold the invisible character U+%04X", (unsigned)unseen) : NULL;
 }
 
 const char *field_check_text(const struct field *field, const char *text, struct arena *arena, const char **ret)

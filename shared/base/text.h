@@ -42,5 +42,11 @@ bool text_is_utf8(const char *bytes, size_t length);
 uint64_t text_hash(uint64_t seed, const char *text);
 // For UTF-8 that was cut to a size: takes away what is left of a character at the end.
 void text_drop_half_character(char *text);
+// The first character of well-formed UTF-8 that nobody sees, or that turns the direction of what follows: controls but for line
+// breaks and tabs, what has no width, bidirectional overrides. What emoji and scripts are shaped with does not count behind what it
+// shapes. 0 when there is none.
+uint32_t text_unseen(const char *text);
+// A copy without such characters.
+char *text_without_unseen(struct arena *arena, const char *text);
 // A copy without leading and trailing blanks and with inner runs of blanks folded to one.
 char *text_squeeze(struct arena *arena, const char *text);

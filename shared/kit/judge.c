@@ -87,7 +87,10 @@ const char *judge_text_of(struct judging *judging, const char *member)
 {
     const json_t *given = json_object_get(judging->row, member);
     if (given && !json_is_string(given) && !json_is_null(given)) judge_note(judging, "%s was no text, left out", member);
-    return json_string_value(given);
+    const char *text = json_string_value(given);
+    if (!text || !text_unseen(text)) return text;
+    judge_note(judging, "%s held invisible characters, which were taken out", member);
+    return text_without_unseen(judging->arena, text);
 }
 
 void judge_text(struct judging *judging, const char *member, size_t most)

@@ -235,6 +235,16 @@ static void what_cannot_be_kept_is_left_out_and_noted_without_its_value(void **s
     assert_null(strstr(notes, "555"));
 }
 
+static void what_nobody_sees_in_a_name_is_taken_out(void **state)
+{
+    (void)state;
+    const char *notes;
+    const char *row = clean("{\"user_id\":\"u\",\"first_name\":\"Ja\u200bne\",\"last_name\":\"\u202e\",\"user_type\":\"employer\"}", &notes);
+    assert_non_null(strstr(row, "first_name=Jane|last_name=|"));
+    assert_non_null(strstr(notes, "first_name held invisible characters, which were taken out"));
+    assert_non_null(strstr(notes, "last_name is missing, left empty"));
+}
+
 static void contact_details_in_a_name_are_masked(void **state)
 {
     (void)state;
@@ -272,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_typed_name_cannot_put_a_link_into_a_mail),
         cmocka_unit_test(a_good_row_passes_as_it_is),
         cmocka_unit_test(what_cannot_be_kept_is_left_out_and_noted_without_its_value),
+        cmocka_unit_test(what_nobody_sees_in_a_name_is_taken_out),
         cmocka_unit_test(contact_details_in_a_name_are_masked),
         cmocka_unit_test(a_row_without_user_or_type_is_refused),
     };

@@ -49,6 +49,9 @@ static void plain_text_is_squeezed(void **state)
     expect_text(&field, "", "");
     expect_wrong(&field, "a\x01" "b", "must not hold control characters");
     expect_wrong(&field, "a\x7f", "must not hold control characters");
+    expect_wrong(&field, "Ja\u200bne", "must not hold the invisible character U+200B");
+    expect_wrong(&field, "\u202eenaJ", "must not hold the invisible character U+202E");
+    expect_text(&field, "👩🏾‍🍳 cook", "👩🏾‍🍳 cook");
 }
 
 static void prose_keeps_its_lines(void **state)
@@ -57,6 +60,7 @@ static void prose_keeps_its_lines(void **state)
     static const struct field field = {.type = FIELD_TEXT, .format = FORMAT_PROSE};
     expect_text(&field, "  a\n\n\tb ", "  a\n\n\tb ");
     expect_wrong(&field, "a\x1b[31m", "must not hold control characters");
+    expect_text(&field, "\ufeffCall \u202a0\u200b7\u200b2\u200b2\u202c", "Call 0722"); // so that masking sees what people see
 }
 
 static void exact_text_is_taken_byte_by_byte(void **state)
@@ -101,7 +105,8 @@ static void addresses_of_the_web_are_checked(void **state)
 {
     (void)state;
     static const struct field url = {.type = FIELD_TEXT, .format = FORMAT_URL};
-    static const char *const wrong[] = {"ftp://x", "javascript:alert(1)", "https://", "https:///path", "https://a b", "https://a\"b", "x.com", ""};
+    static const char *const wrong[] = {"ftp://x", "javascript:alert(1)", "https://", "https:///path", "https://a b", "https://a\"b", "x.com", "",
+                                        "https://a\nb", "https://a\u202eb"};
     expect_text(&url, "https://example.com/a?b=c#d", "https://example.com/a?b=c#d");
     expect_text(&url, "http://localhost:8080", "http://localhost:8080");
     for (size_t i = 0; i < COUNT_OF(wrong); i++)
@@ -115,6 +120,7 @@ static void names_hold_no_contact_details(void **state)
     expect_text(&field, " Wanjikũ  wa Kamau ", "Wanjikũ wa Kamau");
     expect_wrong(&field, "Jane 0722 000 111", "must not hold a phone number or e-mail address");
     expect_wrong(&field, "jane@example.com", "must not hold a phone number or e-mail address");
+    expect_wrong(&field, "Jane\u2066", "must not hold the invisible character U+2066");
 }
 
 static void choices_are_listed_where_none_fits(void **state)

@@ -51,6 +51,24 @@ static void a_long_value_is_said_as_far_as_its_letters_are_whole(void **state)
     assert_null(taken);
 }
 
+static void judge_place(struct judging *judging)
+{
+    judge_text(judging, "location", 200);
+}
+
+static void what_nobody_sees_is_taken_out_and_said(void **state)
+{
+    (void)state;
+    const struct judge_kind places = {.judge = judge_place, .columns = {"location"}, .members = {"location"}};
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(65536);
+    CLEANUP(json_release) json_t *row = json_pack("{s:s}", "location", "\u202eKilimani\u202c");
+    struct judging judging = {.arena = arena, .kind = &places};
+    assert_true(judge_row(&judging, row));
+    assert_string_equal(judge_value(&judging, "location"), "Kilimani");
+    assert_int_equal(json_array_size(judging.notes), 1);
+    assert_string_equal(json_string_value(json_array_get(judging.notes, 0)), "location held invisible characters, which were taken out");
+}
+
 static void *no_memory(size_t size)
 {
     (void)size;
@@ -99,6 +117,7 @@ int main(void)
         cmocka_unit_test(a_refused_row_stays_refused_where_there_is_no_memory_for_the_reason),
         cmocka_unit_test(what_the_api_does_not_know_is_said),
         cmocka_unit_test(another_spelling_is_said),
+        cmocka_unit_test(what_nobody_sees_is_taken_out_and_said),
         cmocka_unit_test(a_long_value_is_said_as_far_as_its_letters_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

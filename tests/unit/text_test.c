@@ -201,6 +201,42 @@ static void hash_is_the_published_one(void **state)
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+// --- What nobody sees -----------------------------------------------------------------------------
+
+static void unseen_characters_are_found_and_taken_out(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t unseen;
+        const char *without;
+    } rows[] = {
+        {"a\u202eb", 0x202E, "ab"}, {"a\u2066b\u2069", 0x2066, "ab"}, {"\ufeffa", 0xFEFF, "a"}, {"a\u00adb", 0xAD, "ab"}, {"a\u200e", 0x200E, "a"},
+        {"a\u3164", 0x3164, "a"}, {"a\xc2\x85", 0x85, "a"}, {"a\x01" "b", 1, "ab"}, {"a\u2028b", 0x2028, "a\nb"}, {"\u200b", 0x200B, ""},
+        {"Jane\u200d", 0x200D, "Jane"}, {"O’\u200cBrien", 0x200C, "O’Brien"}, {"Jane\ufe0f", 0xFE0F, "Jane"}, {"a\U000E0067", 0xE0067, "a"},
+        {"\ufe0f", 0xFE0F, ""}, {"👩\u200d\u200d🍳", 0x200D, "👩‍🍳"}, {"م\u200b\u200d", 0x200B, "م‍"}, {"0\u200b7\u20602", 0x200B, "072"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        assert_int_equal(text_unseen(rows[i].text), rows[i].unseen);
+        const char *without = text_without_unseen(arena, rows[i].text);
+        assert_string_equal(without, rows[i].without);
+        assert_int_equal(text_unseen(without), 0);
+    }
+}
+
+static void what_shapes_emoji_and_scripts_is_left(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "", "Jane Wanjikũ\n\tO’Brien", "👩🏾‍🍳", "👨‍❤️‍👨", "🏳️‍🌈", "1️⃣ #️⃣", "©️ ™️ ‼️", "\U0001F3F4\U000E0067\U000E0062\U000E0065\U000E006E\U000E0067\U000E007F",
+        "می‌خواهم", "ശ്രീ‍", "ክብደት", "a\u0301\u0301", "مرحبا",
+    };
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        if (text_unseen(texts[i])) fail_msg("U+%04X in %s", (unsigned)text_unseen(texts[i]), texts[i]);
+        assert_string_equal(text_without_unseen(arena, texts[i]), texts[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +254,8 @@ int main(void)
         TEST(whole_characters_stay),
         TEST(blanks_are_squeezed),
         TEST(hash_is_the_published_one),
+        TEST(unseen_characters_are_found_and_taken_out),
+        TEST(what_shapes_emoji_and_scripts_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
