@@ -16,7 +16,7 @@ struct register_input {
 };
 FIELDS(register_input, FIELD(register_input, email, .required = true, .max = 254, .format = FORMAT_EMAIL, .doc = "E-mail address; unique in any case."),
        FIELD(register_input, password, .required = true, .format = FORMAT_EXACT, .min = PASSWORD_MIN, .max = PASSWORD_MAX, .secret = true,
-             .doc = "8 to 72 bytes, and none of the most common ones."),
+             .doc = "None of the most common ones."),
        FIELD(register_input, first_name, .required = true, .min = 1, .max = 100, .format = FORMAT_NAME, .doc = "Given name."),
        FIELD(register_input, last_name, .required = true, .min = 1, .max = 100, .format = FORMAT_NAME, .doc = "Family name."),
        FIELD(register_input, user_type, .required = true, .choices = user_type_names, .doc = "Which side of the market; it never changes."),
@@ -88,7 +88,7 @@ FIELDS(password_input,
        FIELD(password_input, current_password, .required = true, .format = FORMAT_EXACT, .max = PASSWORD_MAX, .secret = true,
              .doc = "The password of now."),
        FIELD(password_input, new_password, .required = true, .format = FORMAT_EXACT, .min = PASSWORD_MIN, .max = PASSWORD_MAX,
-             .secret = true, .doc = "8 to 72 bytes, and none of the most common ones."))
+             .secret = true, .doc = "None of the most common ones."))
 
 // --- reset -----------------------------------------------------------------------------------------
 struct reset_input {
@@ -104,7 +104,7 @@ struct reset_confirm_input {
 FIELDS(reset_confirm_input,
        FIELD(reset_confirm_input, token, .required = true, .format = FORMAT_EXACT, .max = 100, .secret = true, .doc = "From the mail."),
        FIELD(reset_confirm_input, new_password, .required = true, .format = FORMAT_EXACT, .min = PASSWORD_MIN, .max = PASSWORD_MAX,
-             .secret = true, .doc = "8 to 72 bytes, and none of the most common ones."))
+             .secret = true, .doc = "None of the most common ones."))
 
 // --- email -----------------------------------------------------------------------------------------
 struct verify_input {

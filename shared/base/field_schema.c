@@ -69,13 +69,34 @@ static json_t *bound(const struct field *field, int64_t value)
     return whole ? json_integer(field->format == FORMAT_MONEY ? value / 100 : value) : json_real((double)value / 100);
 }
 
-static void add_bounds(json_t *schema, const struct field *field, bool is_input)
+static bool is_bounded(const struct field *field)
+{
+    const bool is_input = field->offset != 0, is_counted = field->type == FIELD_TEXT || field->type == FIELD_TEXT_LIST || field->type == FIELD_INTEGER;
+    return is_input && is_counted && !(field->choices && field->type == FIELD_TEXT);
+}
+
+// A bound on bytes as one on characters, of which JSON Schema knows alone: so many may be one character (UTF-8), and none is less than one.
+static int64_t least_characters(const struct field *field)
+{
+    return (field->min + 3) / 4;
+}
+
+// What a client must know that counts characters, where there may be others than ASCII.
+static json_t *description(const struct field *field)
+{
+    const bool is_ascii = field->format == FORMAT_ID || field->format == FORMAT_EMAIL || field->format == FORMAT_PHONE ||
+                          field->format == FORMAT_DATE || field->format == FORMAT_TIME;
+    if (field->type != FIELD_TEXT || !is_bounded(field) || is_ascii) return field->doc ? json_string(field->doc) : NULL;
+    const char *doc = field->doc ? field->doc : "", *blank = field->doc ? " " : "";
+    const long least = (long)field->min, most = (long)field_limit(field);
+    return least > 1 ? json_sprintf("%s%s%ld to %ld bytes of UTF-8.", doc, blank, least, most) : json_sprintf("%s%sAt most %ld bytes of UTF-8.", doc, blank, most);
+}
+
+static void add_bounds(json_t *schema, const struct field *field)
 {
     const char *least = field->type == FIELD_TEXT ? "minLength" : field->type == FIELD_TEXT_LIST ? "minItems" : "minimum";
     const char *most = field->type == FIELD_TEXT ? "maxLength" : field->type == FIELD_TEXT_LIST ? "maxItems" : "maximum";
-    bool counted = field->type == FIELD_TEXT || field->type == FIELD_TEXT_LIST || field->type == FIELD_INTEGER;
-    if (!counted || !is_input || (field->choices && field->type == FIELD_TEXT)) return;
-    if (field->min) json_object_set_new(schema, least, bound(field, field->min));
+    if (field->min) json_object_set_new(schema, least, bound(field, field->type == FIELD_TEXT ? least_characters(field) : field->min));
     if (field->max || field->type != FIELD_INTEGER) json_object_set_new(schema, most, bound(field, field_limit(field)));
 }
 
@@ -95,7 +116,8 @@ static json_t *schema_of_field(const struct field *field)
     }
     if (field->format == FORMAT_MONEY) json_object_set_new(schema, "multipleOf", json_real(0.01));
     if (field->secret) json_object_set_new(schema, "writeOnly", json_true());
-    if (field->doc) json_object_set_new(schema, "description", json_string(field->doc));
-    add_bounds(schema, field, field->offset != 0);
+    json_t *said = description(field);
+    if (said) json_object_set_new(schema, "description", said);
+    if (is_bounded(field)) add_bounds(schema, field);
     return schema;
 }

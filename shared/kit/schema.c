@@ -123,10 +123,8 @@ static void add_query_parameters(json_t *parameters, const struct fields *query)
             json_pack("{s:s, s:s, s:O}", "name", row->name, "in", "query", "schema", property);
         if (row->required) json_object_set_new(parameter, "required", json_true());
         if (row->type == FIELD_TEXT_LIST) json_object_set_new(parameter, "explode", json_false());
-        if (row->doc) {
-            json_object_set_new(parameter, "description", json_string(row->doc));
-            json_object_del(property, "description");
-        }
+        json_object_set(parameter, "description", json_object_get(property, "description"));
+        json_object_del(property, "description");
         json_array_append_new(parameters, parameter);
     }
 }

@@ -85,7 +85,7 @@ static void schema_says_what_is_checked(void **state)
     assert_string_equal(
         schema_text(&sample_fields, false),
         "{\"type\":\"object\",\"properties\":{"
-        "\"name\":{\"type\":[\"string\",\"null\"],\"description\":\"A name.\",\"minLength\":2,\"maxLength\":10},"
+        "\"name\":{\"type\":[\"string\",\"null\"],\"description\":\"A name. 2 to 10 bytes of UTF-8.\",\"minLength\":1,\"maxLength\":10},"
         "\"salary\":{\"type\":[\"number\",\"null\"],\"multipleOf\":0.01,\"minimum\":0.5,\"maximum\":1000000.5},"
         "\"active\":{\"type\":[\"boolean\",\"null\"]},"
         "\"skills\":{\"type\":[\"array\",\"null\"],\"items\":{\"type\":\"string\",\"enum\":[\"cooking\",\"driving\"]},\"maxItems\":50},"
@@ -113,7 +113,7 @@ static void formats_secrets_and_choices_are_told(void **state)
     (void)state;
     assert_string_equal(schema_text(&secretive_fields, false),
                         "{\"type\":\"object\",\"properties\":{"
-                        "\"password\":{\"type\":\"string\",\"format\":\"password\",\"writeOnly\":true,\"maxLength\":200},"
+                        "\"password\":{\"type\":\"string\",\"format\":\"password\",\"writeOnly\":true,\"description\":\"At most 200 bytes of UTF-8.\",\"maxLength\":200},"
                         "\"born\":{\"type\":\"string\",\"format\":\"date\",\"maxLength\":200},"
                         "\"colour\":{\"type\":[\"string\",\"null\"],\"enum\":[\"red\",null]}},\"additionalProperties\":false}");
 }
