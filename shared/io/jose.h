@@ -18,8 +18,6 @@ MUST_USE bool jose_start(struct error *err);
 MUST_USE struct jose_key *jose_key_generate(struct error *err);
 // From a JWK (private or public). kid is kept, or computed where absent.
 MUST_USE struct jose_key *jose_key_parse(const char *jwk, struct error *err);
-// From a PEM X.509 certificate (Google's x509 map): RSA public key with the given kid.
-MUST_USE struct jose_key *jose_key_from_certificate(const char *pem, const char *kid, struct error *err);
 void jose_key_free(struct jose_key *key);
 const char *jose_key_id(const struct jose_key *key);
 // JWK text; with_private includes the secret part. Owned by the arena.

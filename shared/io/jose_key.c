@@ -7,8 +7,6 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,21 +31,14 @@ struct jose_key {
 
 static bool jwk_is_sound(const char *jwk, size_t length);
 static cjose_jwk_t *jwk_import(const char *jwk);
-static struct jose_key *key_wrap(cjose_jwk_t *jwk, const char *kid, struct error *err);
+static struct jose_key *key_wrap(cjose_jwk_t *jwk, struct error *err);
 static bool key_is_fit(const struct jose_key *key);
-static bool kid_set(struct jose_key *key, const char *kid, struct arena *arena);
+static bool kid_set(struct jose_key *key, struct arena *arena);
 static char *thumbprint(const struct jose_key *key, struct arena *arena);
 static EVP_PKEY *public_key_of(const json_t *members, enum jose_algorithm algorithm, struct arena *arena);
 static unsigned char *point_of(const json_t *members, struct arena *arena);
 static BIGNUM *number_of(const json_t *members, const char *name, struct arena *arena);
 static json_t *key_members(const struct jose_key *key, bool with_private);
-static EVP_PKEY *certificate_key(const char *pem);
-static char *rsa_jwk(const EVP_PKEY *key, struct arena *arena);
-
-static void evp_key_release(EVP_PKEY **key)
-{
-    EVP_PKEY_free(*key);
-}
 
 static void number_release(BIGNUM **number)
 {
@@ -88,7 +79,7 @@ struct jose_key *jose_key_generate(struct error *err)
 {
     cjose_err cause = {0};
     errno = 0;
-    return key_wrap(cjose_jwk_create_EC_random(CJOSE_JWK_EC_P_256, &cause), NULL, err);
+    return key_wrap(cjose_jwk_create_EC_random(CJOSE_JWK_EC_P_256, &cause), err);
 }
 
 struct jose_key *jose_key_parse(const char *jwk, struct error *err)
@@ -101,7 +92,7 @@ struct jose_key *jose_key_parse(const char *jwk, struct error *err)
     if (!jwk_is_sound(jwk, length)) {
         return refuse(err, "not a JWK");
     }
-    return key_wrap(jwk_import(jwk), NULL, err);
+    return key_wrap(jwk_import(jwk), err);
 }
 
 // libcjose 0.6.2 ends the process where padding stands inside of a number (an assertion of its base64 decoder), so each it may decode is
@@ -136,23 +127,8 @@ static cjose_jwk_t *jwk_import(const char *jwk)
     return NULL;
 }
 
-struct jose_key *jose_key_from_certificate(const char *pem, const char *kid, struct error *err)
-{
-    errno = 0;
-    CLEANUP(arena_cleanup) struct arena *arena = arena_new(1 << 16);
-    CLEANUP(evp_key_release) EVP_PKEY *public_key = certificate_key(pem);
-    if (arena == NULL || public_key == NULL) {
-        return refuse(err, "not a PEM certificate");
-    }
-    const char *jwk = rsa_jwk(public_key, arena);
-    if (jwk == NULL) {
-        return refuse(err, "certificate without an RSA key");
-    }
-    return key_wrap(jwk_import(jwk), kid, err);
-}
-
 // Takes jwk over, whatever comes of it.
-static struct jose_key *key_wrap(cjose_jwk_t *jwk, const char *kid, struct error *err)
+static struct jose_key *key_wrap(cjose_jwk_t *jwk, struct error *err)
 {
     cjose_err cause = {0};
     CLEANUP(arena_cleanup) struct arena *arena = arena_new(1 << 16);
@@ -164,7 +140,7 @@ static struct jose_key *key_wrap(cjose_jwk_t *jwk, const char *kid, struct error
     }
     key->jwk = jwk;
     key->algorithm = cjose_jwk_get_kty(jwk, &cause) == CJOSE_JWK_KTY_RSA ? JOSE_RS256 : JOSE_ES256;
-    if (!key_is_fit(key) || !kid_set(key, kid, arena)) {
+    if (!key_is_fit(key) || !kid_set(key, arena)) {
         jose_key_free(key);
         return refuse(err, "only P-256 and RSA keys of 2,048 bits or more, with a short kid, are used");
     }
@@ -194,10 +170,10 @@ static bool key_is_fit(const struct jose_key *key)
     }
 }
 
-static bool kid_set(struct jose_key *key, const char *kid, struct arena *arena)
+static bool kid_set(struct jose_key *key, struct arena *arena)
 {
     cjose_err cause = {0};
-    kid = kid != NULL ? kid : cjose_jwk_get_kid(key->jwk, &cause);
+    const char *kid = cjose_jwk_get_kid(key->jwk, &cause);
     kid = kid != NULL ? kid : thumbprint(key, arena);
     if (kid == NULL || kid[0] == '\0' || strlen(kid) > KID_MAX) {
         return false;
@@ -328,40 +304,4 @@ EVP_PKEY *jose_key_public(const struct jose_key *key)
 bool jose_key_can_sign(const struct jose_key *key)
 {
     return key->is_private;
-}
-
-static EVP_PKEY *certificate_key(const char *pem)
-{
-    if (strnlen(pem, JWK_BYTES_MAX + 1) > JWK_BYTES_MAX) {
-        return NULL;
-    }
-    BIO *source = BIO_new_mem_buf(pem, (int)strlen(pem));
-    X509 *certificate = source != NULL ? PEM_read_bio_X509(source, NULL, NULL, NULL) : NULL;
-    EVP_PKEY *key = certificate != NULL ? X509_get_pubkey(certificate) : NULL;
-    X509_free(certificate);
-    BIO_free(source);
-    return key;
-}
-
-static char *big_number(const EVP_PKEY *key, const char *name, struct arena *arena)
-{
-    BIGNUM *number = NULL;
-    unsigned char bytes[RSA_BITS_MAX / 8];
-    char *text = NULL;
-    if (EVP_PKEY_get_bn_param(key, name, &number) == 1 && BN_num_bytes(number) <= (int)sizeof(bytes)) {
-        text = crypto_base64url(arena, bytes, (size_t)BN_bn2bin(number, bytes));
-    }
-    BN_free(number);
-    return text;
-}
-
-static char *rsa_jwk(const EVP_PKEY *key, struct arena *arena)
-{
-    if (!EVP_PKEY_is_a(key, "RSA")) {
-        return NULL;
-    }
-    const char *n = big_number(key, OSSL_PKEY_PARAM_RSA_N, arena);
-    const char *e = big_number(key, OSSL_PKEY_PARAM_RSA_E, arena);
-    return n != NULL && e != NULL ? arena_printf(arena, "{\"kty\":\"RSA\",\"n\":\"%s\",\"e\":\"%s\"}", n, e)
-                                  : NULL;
 }
