@@ -15,12 +15,9 @@
 // The server ends a statement itself; this much later we stop believing that it will.
 #define ANSWER_GRACE_MS_DEFAULT 3000
 
-static const char unknown_trace[] = "?";
-
 static void release(struct db *db);
 static bool may_run(const struct db *db, struct error *err);
 static PGresult *run(struct db *db, const struct sql *sql, struct db_values in, struct error *err);
-static bool run_own(struct db *db, const struct sql *sql, struct error *err);
 static bool exchange(struct db *db, const struct wire_statement *own, PGresult **ret, struct error *err);
 static bool check(struct db *db, const char *statement, PGresult **result, struct error *err);
 static bool run_script(struct db *db, const char *name, const char *text, struct error *err);
@@ -43,7 +40,7 @@ bool db_commit(struct db *db, struct error *err)
 {
     if (!may_run(db, err)) return false;
     if (!db->in_transaction && db->posted_count == 0) return true;
-    if (!run_own(db, &wire_commit, err)) return false;
+    if (!exchange(db, &(const struct wire_statement){&wire_commit, NULL}, NULL, err)) return false;
     db_end(db); // others may have the connection while the answer is written
     return true;
 }
@@ -52,7 +49,7 @@ void db_end(struct db *db)
 {
     db->posted_count = 0;
     release(db);
-    db->failed = db->savepoint = false;
+    db->failed = false;
 }
 
 // What was posted and not sent is kept.
@@ -68,26 +65,6 @@ static void release(struct db *db)
     db->connection = NULL;
     db->traced = NULL;
     db->in_transaction = false;
-}
-
-bool db_savepoint(struct db *db, struct error *err)
-{
-    if (!may_run(db, err) || !run_own(db, &wire_savepoint, err)) return false;
-    db->savepoint = true;
-    return true;
-}
-
-bool db_rollback_to_savepoint(struct db *db, struct error *err)
-{
-    if (!db->savepoint || !db->connection || db->connection->broken) {
-        error_set(err, &problem_unavailable, NULL);
-        return error_cause(err, "there is no savepoint to go back to");
-    }
-    db->failed = false;
-    db->posted_count = 0;
-    if (!run_own(db, &wire_rollback_to_savepoint, err)) return false;
-    db->traced = unknown_trace; // what was set since went with the rest
-    return true;
 }
 
 static bool attempt_transaction(struct db *db, db_work work, void *argument, struct error *err)
@@ -247,13 +224,6 @@ static PGresult *run(struct db *db, const struct sql *sql, struct db_values in, 
     const struct wire_statement own = {sql, values.texts};
     PGresult *result = NULL;
     return exchange(db, &own, &result, err) ? result : NULL;
-}
-
-static bool run_own(struct db *db, const struct sql *sql, struct error *err)
-{
-    const struct wire_statement own = {sql, NULL};
-    CLEANUP(wire_release) PGresult *result = NULL;
-    return exchange(db, &own, &result, err);
 }
 
 // Sends what goes ahead and then `own` (may be NULL) in one round trip. The first statement of a

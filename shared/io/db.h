@@ -81,7 +81,6 @@ struct db {
     enum db_mode mode;
     bool in_transaction;
     bool failed;        // a statement failed: only db_end is allowed
-    bool savepoint;     // db_savepoint was called in this transaction
     const char *traceparent; // set after db_begin, and anew for another piece of work: the transaction's
                              // next statement sets dc.traceparent, the default of outbox.traceparent,
                              // so that a trace survives the outbox
@@ -157,10 +156,6 @@ MUST_USE bool db_rows(struct db *db, const struct sql *sql, struct db_values in,
                       struct error *err);
 const char *db_rows_text(const struct db_rows *rows, int row, int column); // NULL for SQL NULL
 int64_t db_rows_int(const struct db_rows *rows, int row, int column);
-
-// Savepoints inside a DB_WRITE session, for batches in which one item may fail.
-MUST_USE bool db_savepoint(struct db *db, struct error *err);
-MUST_USE bool db_rollback_to_savepoint(struct db *db, struct error *err); // also clears db->failed
 
 // Runs work inside a transaction and commits it; again, at most 5 times, on err->retry.
 typedef bool (*db_work)(struct db *db, void *argument, struct error *err);

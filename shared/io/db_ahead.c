@@ -47,10 +47,9 @@ bool wire_post(struct db *db, const struct sql *sql, struct db_values in)
 int wire_ahead(const struct db *db, const struct wire_statement *own, struct wire_statement *out)
 {
     int count = 0;
-    bool leaves = own && (own->sql == &wire_commit || own->sql == &wire_rollback_to_savepoint);
+    const bool leaves = own && own->sql == &wire_commit;
     if (db->mode != DB_READ && !db->in_transaction) out[count++] = (struct wire_statement){db->mode == DB_WRITE ? &wire_begin : &wire_begin_repeatable, NULL};
     for (int i = 0; i < db->posted_count; i++) out[count++] = db->posted[i];
-    if (db->in_transaction && own && own->sql == &wire_savepoint && db->savepoint) out[count++] = (struct wire_statement){&wire_release_savepoint, NULL};
     if (db->mode != DB_READ && !leaves && db->traceparent != db->traced)
         out[count++] = (struct wire_statement){&wire_trace, db->traceparent ? &db->traceparent : no_trace};
     return count;

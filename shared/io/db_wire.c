@@ -28,16 +28,10 @@ static PGresult *next_result(PGconn *pg, int64_t deadline_ms);
 const struct sql wire_begin = {"dc_begin", "BEGIN", 0};
 const struct sql wire_begin_repeatable = {"dc_begin_repeatable", "BEGIN ISOLATION LEVEL REPEATABLE READ", 0};
 const struct sql wire_trace = {"dc_trace", "SELECT set_config('dc.traceparent', $1, true)", 1};
-const struct sql wire_savepoint = {"dc_savepoint", "SAVEPOINT dc", 0};
-const struct sql wire_release_savepoint = {"dc_release", "RELEASE SAVEPOINT dc", 0};
-const struct sql wire_rollback_to_savepoint = {"dc_rollback_to", "ROLLBACK TO SAVEPOINT dc", 0};
 const struct sql wire_commit = {"dc_commit", "COMMIT", 0};
 const struct sql wire_rollback = {"dc_rollback", "ROLLBACK", 0};
 
-static const struct sql *const own_statements[] = {
-    &wire_begin,     &wire_begin_repeatable,  &wire_trace,
-    &wire_savepoint, &wire_release_savepoint, &wire_rollback_to_savepoint,
-    &wire_commit,    &wire_rollback,          NULL};
+static const struct sql *const own_statements[] = {&wire_begin, &wire_begin_repeatable, &wire_trace, &wire_commit, &wire_rollback, NULL};
 
 static void ignore_notice(void *unused, const char *message)
 {

@@ -7,8 +7,7 @@
 #include "db.h"
 
 // Statements sent ahead of the caller's in the same round trip; prepared on every connection.
-extern const struct sql wire_begin, wire_begin_repeatable, wire_trace, wire_savepoint, wire_release_savepoint,
-    wire_rollback_to_savepoint, wire_commit, wire_rollback;
+extern const struct sql wire_begin, wire_begin_repeatable, wire_trace, wire_commit, wire_rollback;
 
 struct db_connection {
     PGconn *pg;
@@ -32,11 +31,10 @@ void wire_values_fill(struct db_values in, struct wire_values *ret);
 
 #define POST_ROOM 2    // a posted statement, and its trace ahead of it
 #define POSTED_MOST 64
-#define AHEAD_MOST (POSTED_MOST + 3)
+#define AHEAD_MOST (POSTED_MOST + 2)
 // Keeps a statement and copies of its values in the session's arena; false when it has no room. Wants POST_ROOM.
 MUST_USE bool wire_post(struct db *db, const struct sql *sql, struct db_values in);
-// What goes ahead of own (NULL: alone): the start of the transaction, what was posted, the end of the last savepoint, the trace. At most
-// AHEAD_MOST statements.
+// What goes ahead of own (NULL: alone): the start of the transaction, what was posted, the trace. At most AHEAD_MOST statements.
 int wire_ahead(const struct db *db, const struct wire_statement *own, struct wire_statement *out);
 // True when losing the connection cannot have left an effect: nothing is committed before COMMIT, and outside of a transaction only a
 // statement that reads is sent again.

@@ -102,24 +102,6 @@ static void failure_is_told_at_the_latest_where_no_more_fit(void **state)
     assert_int_equal(count_people(), 0);
 }
 
-static void savepoint_takes_back_what_was_posted_since(void **state)
-{
-    (void)state;
-    struct db db = people_session(DB_WRITE);
-    assert_fine(post_person(&db, "before", 1));
-    assert_fine(db_savepoint(&db, &people.err));
-    assert_fine(post_person(&db, "dropped unsent", 1));
-    assert_fine(db_rollback_to_savepoint(&db, &people.err));
-    assert_fine(post_person(&db, "before", 1));
-    assert_false(db_flush(&db, &people.err));
-    people_forget_error();
-    assert_fine(db_rollback_to_savepoint(&db, &people.err));
-    assert_fine(post_person(&db, "after", 1));
-    assert_fine(db_commit(&db, &people.err));
-    db_end(&db);
-    assert_string_equal(test_database_run(&people.database, "SELECT string_agg(name, ',' ORDER BY name) FROM people"), "after,before");
-}
-
 static void each_goes_with_its_own_trace(void **state)
 {
     (void)state;
@@ -184,7 +166,6 @@ int main(void)
         TEST(session_that_ends_sends_nothing),
         TEST(commit_tells_which_posted_statement_failed),
         TEST(failure_is_told_at_the_latest_where_no_more_fit),
-        TEST(savepoint_takes_back_what_was_posted_since),
         TEST(each_goes_with_its_own_trace),
         TEST(session_that_reads_runs_it_at_once),
         TEST(connection_that_died_before_is_replaced),

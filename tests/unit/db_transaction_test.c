@@ -113,32 +113,7 @@ static void trace_changes_with_the_work_inside_a_transaction(void **state)
         assert_fine(db_text(&db, &trace_read, DB_NOTHING, &text, NULL, &people.err));
         assert_string_equal(text ? text : "", traces[i] ? traces[i] : "");
     }
-    assert_fine(db_savepoint(&db, &people.err));
-    db.traceparent = "00-4";
-    assert_fine(db_text(&db, &trace_read, DB_NOTHING, &text, NULL, &people.err));
-    assert_fine(db_rollback_to_savepoint(&db, &people.err)); // takes the setting back as well
-    assert_fine(db_text(&db, &trace_read, DB_NOTHING, &text, NULL, &people.err));
-    assert_string_equal(text, "00-4");
     db_end(&db);
-}
-
-static void savepoint_saves_the_rest(void **state)
-{
-    (void)state;
-    clear_people();
-    struct db db = people_session(DB_WRITE);
-    for (int i = 0; i < 6; i++) {
-        assert_fine(db_savepoint(&db, &people.err));
-        const char *name = i % 3 == 2 ? "a0" : arena_printf(people.arena, "a%d", i); // every third collides
-        if (add_person(&db, name, NULL, 1)) continue;
-        assert_int_equal(i % 3, 2);
-        assert_fine(db_rollback_to_savepoint(&db, &people.err));
-        people_forget_error();
-    }
-    assert_fine(db_commit(&db, &people.err));
-    db_end(&db);
-    assert_int_equal(count_people(), 4);
-    assert_false(db_rollback_to_savepoint(&db, &people.err));
 }
 
 // --- What is run again ---------------------------------------------------------------------------
@@ -369,7 +344,6 @@ int main(void)
         TEST(failed_transaction_takes_nothing_more),
         TEST(trace_and_isolation_reach_the_transaction),
         TEST(trace_changes_with_the_work_inside_a_transaction),
-        TEST(savepoint_saves_the_rest),
         TEST(transaction_is_run_again),
         TEST(serialization_failure_is_run_again),
         TEST(lock_in_use_means_again),
