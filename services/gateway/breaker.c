@@ -71,12 +71,6 @@ enum breaker_state breaker_state(struct breaker *breaker)
     return state;
 }
 
-const char *breaker_state_name(enum breaker_state state)
-{
-    static const char *const names[] = {"closed", "open", "half-open"};
-    return names[state];
-}
-
 int64_t breaker_wait_ms(struct breaker *breaker, int64_t now_ms)
 {
     pthread_mutex_lock(&breaker->lock);

@@ -29,6 +29,5 @@ bool breaker_admit(struct breaker *breaker, int64_t now_ms);
 void breaker_report(struct breaker *breaker, bool success, int64_t now_ms);
 
 enum breaker_state breaker_state(struct breaker *breaker);
-const char *breaker_state_name(enum breaker_state state);
 // Milliseconds until an open breaker tries again; 0 otherwise.
 int64_t breaker_wait_ms(struct breaker *breaker, int64_t now_ms);

@@ -16,7 +16,7 @@ static const struct part parts[] = {
      &SQL_agency_profile_delete, &SQL_agency_profile_read, &SQL_agency_profile_list, &SQL_agency_profile_count},
 };
 
-const struct part *part_of_path(const char *path)
+static const struct part *part_of_path(const char *path)
 {
     for (size_t i = 0; i < COUNT_OF(parts); i++)
         if (text_starts_with(path, parts[i].path)) return &parts[i];

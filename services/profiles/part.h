@@ -16,7 +16,6 @@ struct part {
     // Keeps what does not belong into the row (tribe). NULL where nothing does.
     bool (*keep)(struct request *rq, const char *id, const void *input, struct error *err);
 };
-const struct part *part_of_path(const char *path);
 const struct part *part_of_type(enum user_type type);
 
 // Locks the base profile of a part, by its id, before something changes the part: see part_owner in sql/queries.sql. Whose it is.

@@ -24,8 +24,6 @@
 #include "json.h"
 #include "text.h"
 
-#define FIELDS_MAX 48
-
 // Which fields were present in the input, and which of them were null: bit i is row i. First member of
 // every input struct.
 struct given {
