@@ -15,9 +15,7 @@ main() {
     trap 'docker/local/stack.sh stop >/dev/null 2>&1' EXIT
     docker/local/install.sh test || exit 1
     make -j2 --no-print-directory BUILD="$BUILD" all tests-all || exit 1
-    case $only in
-        '') checks ;;
-    esac
+    [ -n "$only" ] || checks
     replays "$only"
     case $only in
         fuzz*) report; return ;; # needs no stack
@@ -29,7 +27,7 @@ main() {
     set -a && . "$RUN_DIR/env" && set +a
     export TEST_DATABASE_URL=$DATABASE_URL TEST_KAFKA_BROKERS=$KAFKA_BROKERS
     local test
-    for test in $(cd tests && ls unit/*_test.c service/*_test.c e2e/*_test.c chaos/*_test.c 2>/dev/null); do
+    for test in $(cd tests && ls unit/*_test.c e2e/*_test.c chaos/*_test.c 2>/dev/null); do
         test=${test%.c}
         [[ $test == *"$only"* ]] && run_program "$test"
     done

@@ -20,7 +20,7 @@ struct fuzz_input fuzz_begin(const uint8_t *data, size_t size)
     return (struct fuzz_input){size ? (const char *)data : "", size, arena};
 }
 
-const char *fuzz_text(struct fuzz_input *input, size_t length)
+static const char *piece(struct fuzz_input *input, size_t length)
 {
     if (length > input->left) length = input->left;
     char *text = arena_memdup(input->arena, input->at, length);
@@ -34,7 +34,7 @@ const char *fuzz_text(struct fuzz_input *input, size_t length)
 const char *fuzz_line(struct fuzz_input *input)
 {
     const char *end = input->left ? memchr(input->at, '\n', input->left) : NULL;
-    const char *line = fuzz_text(input, end ? (size_t)(end - input->at) : input->left);
+    const char *line = piece(input, end ? (size_t)(end - input->at) : input->left);
     if (end) {
         input->at++;
         input->left--;
@@ -44,7 +44,7 @@ const char *fuzz_line(struct fuzz_input *input)
 
 const char *fuzz_rest(struct fuzz_input *input)
 {
-    return fuzz_text(input, input->left);
+    return piece(input, input->left);
 }
 
 void fuzz_broken(const char *holds, const char *file, int line, const char *format, ...)

@@ -34,7 +34,6 @@ struct fuzz_input fuzz_begin(const uint8_t *data, size_t size);
 // Pieces of the input, as texts that end where their memory ends; a NUL in them becomes a blank.
 const char *fuzz_line(struct fuzz_input *input); // up to the next line feed; "" at the end
 const char *fuzz_rest(struct fuzz_input *input);
-const char *fuzz_text(struct fuzz_input *input, size_t length);
 
 #define claim(holds_, ...)                                                                         \
     do {                                                                                           \

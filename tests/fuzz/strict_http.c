@@ -34,7 +34,7 @@ static size_t headers_named(const struct strict_message *message, const char *na
     return count;
 }
 
-const char *strict_header_find(const struct strict_message *message, const char *name)
+static const char *header_find(const struct strict_message *message, const char *name)
 {
     for (size_t i = 0; i < message->header_count; i++)
         if (strcasecmp(message->headers[i].name, name) == 0) return message->headers[i].value;
@@ -64,7 +64,7 @@ bool strict_answer_read(const char *bytes, size_t length, bool to_head, struct a
     if (!read_start(&reading, read_line(&reading)) || !read_headers(&reading) || strcmp(ret->start[0], "HTTP/1.1") != 0) return false;
     const long status = strtol(ret->start[1], NULL, 10);
     const bool bare = to_head || status < 200 || status == 204 || status == 304;
-    if (!bare && !strict_header_find(ret, "Content-Length")) return false;
+    if (!bare && !header_find(ret, "Content-Length")) return false;
     if (!bare && !read_body(&reading)) return false;
     ret->length = (size_t)(reading.at - bytes);
     return true;
@@ -144,7 +144,7 @@ static bool take_bytes(struct reading *reading, size_t length)
 static bool read_body(struct reading *reading)
 {
     struct strict_message *message = reading->message;
-    const char *length = strict_header_find(message, "Content-Length"), *encoding = strict_header_find(message, "Transfer-Encoding");
+    const char *length = header_find(message, "Content-Length"), *encoding = header_find(message, "Transfer-Encoding");
     message->body = reading->at;
     if (headers_named(message, "Content-Length") + headers_named(message, "Transfer-Encoding") > 1) return false;
     message->chunked = encoding != NULL;

@@ -28,5 +28,3 @@ struct strict_message {
 bool strict_request_read(const char *bytes, size_t length, struct arena *arena, struct strict_message *ret);
 // Reads one answer; to_head: the request was HEAD, so that no body follows.
 bool strict_answer_read(const char *bytes, size_t length, bool to_head, struct arena *arena, struct strict_message *ret);
-
-const char *strict_header_find(const struct strict_message *message, const char *name);

@@ -23,7 +23,7 @@ int raw_connect(int receive_buffer)
     return fd;
 }
 
-bool raw_say_bytes(int socket, const char *bytes, size_t length)
+static bool say_bytes(int socket, const char *bytes, size_t length)
 {
     while (length > 0) {
         ssize_t sent = send(socket, bytes, length, MSG_NOSIGNAL);
@@ -36,7 +36,7 @@ bool raw_say_bytes(int socket, const char *bytes, size_t length)
 
 bool raw_say(int socket, const char *text)
 {
-    return raw_say_bytes(socket, text, strlen(text));
+    return say_bytes(socket, text, strlen(text));
 }
 
 // One more piece into the buffer; false at the end or when patience is over.
@@ -95,7 +95,7 @@ const char *raw_header(const struct raw_answer *answer, const char *name)
 struct raw_answer raw_ask(const char *bytes, size_t length, bool *ret_more)
 {
     const int socket = raw_connect(0);
-    raw_say_bytes(socket, bytes, length);
+    say_bytes(socket, bytes, length);
     struct raw_answer answer = raw_hear(socket);
     *ret_more = false;
     if (answer.status && !answer.ended && text_equal(raw_header(&answer, "Connection"), "close")) *ret_more = !raw_is_closed(socket);

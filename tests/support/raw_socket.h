@@ -21,7 +21,6 @@ struct raw_answer {
 // To the gateway, with a small receive buffer where slow readers want one (bytes, 0: the default).
 int raw_connect(int receive_buffer);
 // False when the other side has closed.
-bool raw_say_bytes(int socket, const char *bytes, size_t length);
 bool raw_say(int socket, const char *text);
 // The next answer; waits for it up to RAW_PATIENCE_MS, which only a test that fails uses up.
 struct raw_answer raw_hear(int socket);

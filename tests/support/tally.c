@@ -157,7 +157,7 @@ const char *tally_effects(const struct tally *tally, const char *key)
 }
 
 // The place of each effect among those of its key is its number.
-void tally_expect_order(const struct tally *tally)
+static void expect_order(const struct tally *tally)
 {
     const char *wrong = tally_ask(tally, "SELECT string_agg(key || ': ' || numbers, E'\\n') FROM (SELECT key, string_agg(number::text, ' ' ORDER BY id) AS numbers, "
                                          "bool_or(number <> place) AS is_wrong FROM (SELECT *, row_number() OVER (PARTITION BY key ORDER BY id) AS place FROM effects) AS e "
@@ -173,7 +173,7 @@ void tally_expect_complete(const struct tally *tally, int seconds)
         missing = atoll(tally_ask(tally, question));
         if (missing > 0) nanosleep(&(struct timespec){0, 50000000}, NULL);
     }
-    tally_expect_order(tally);
+    expect_order(tally);
     if (missing != 0) fail_msg("%lld effects are missing after %d s", (long long)missing, seconds);
 }
 
@@ -217,13 +217,6 @@ void replica_signal(const struct replica *replica, int signal)
 void replica_kill(struct replica *replica)
 {
     child_signal(&replica->child, SIGKILL);
-    replica_end(replica);
-}
-
-void replica_stop(struct replica *replica)
-{
-    child_signal(&replica->child, SIGTERM);
-    assert_int_equal(child_wait(&replica->child), 0);
     replica_end(replica);
 }
 

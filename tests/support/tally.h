@@ -42,7 +42,6 @@ struct replica {
 void replica_start(const struct tally *tally, struct replica *ret);
 void replica_signal(const struct replica *replica, int signal);
 void replica_kill(struct replica *replica); // with -9; returns when it is gone
-void replica_stop(struct replica *replica); // politely
 void replica_end(struct replica *replica);  // for teardowns
 // A metric without labels; -1 when it is not there.
 int64_t replica_metric(const struct replica *replica, const char *name);
@@ -66,5 +65,3 @@ void tally_slow(const struct tally *tally, const char *key, int milliseconds);
 const char *tally_effects(const struct tally *tally, const char *key);
 // Waits until all that was counted has its effect; fails when one is lost, doubled or out of order, or when it takes longer.
 void tally_expect_complete(const struct tally *tally, int seconds);
-// Fails when any effect so far is doubled or out of order.
-void tally_expect_order(const struct tally *tally);

@@ -21,7 +21,7 @@ struct crowd {
     enum visit visit;
     int64_t began_ms;
     struct http_client *http;
-    atomic_int next, busy;
+    atomic_int next;
     int clients;
     struct client {
         struct crowd *crowd;
@@ -52,16 +52,10 @@ struct crowd *crowd_start(struct account *account, const struct plan *plan, int 
         struct client *client = &crowd->all[i];
         client->crowd = crowd;
         if (!web_open(&client->web, crowd->http, account, plan->seed, i + CLIENTS_MAX * (int)visit)) break;
-        atomic_fetch_add(&crowd->busy, 1);
         if (pthread_create(&client->thread, NULL, client_run, client) != 0) abort();
         crowd->clients++;
     }
     return crowd;
-}
-
-bool crowd_is_busy(const struct crowd *crowd)
-{
-    return atomic_load(&crowd->busy) > 0;
 }
 
 void crowd_join(struct crowd *crowd)
@@ -82,7 +76,6 @@ static void *client_run(void *argument)
         if (crowd->visit == VISIT_BUY) family_buys(client, number);
         else family_looks(client, number);
     }
-    atomic_fetch_sub(&crowd->busy, 1);
     return NULL;
 }
 

@@ -12,5 +12,4 @@ enum visit {
     VISIT_LOOK, // comes back when all is over: looks at her purchases, unlocks what she has not, looks at every worker
 };
 struct crowd *crowd_start(struct account *account, const struct plan *plan, int clients, enum visit visit);
-bool crowd_is_busy(const struct crowd *crowd);
 void crowd_join(struct crowd *crowd);
