@@ -339,11 +339,6 @@ static void killed_among_the_workers_it_goes_on(void **state)
     killed_when_in("housegirl_profiles");
 }
 
-static bool somebody_waits(void *database)
-{
-    return strcmp(database_ask(database, "SELECT count(*) FROM pg_locks WHERE NOT granted"), "0") != 0;
-}
-
 static bool has_said(void *line)
 {
     const char *output;
@@ -357,7 +352,7 @@ static void a_file_that_changes_meanwhile_is_noticed(void **state)
     const char *file = crowd(), *output;
     struct database_session *meanwhile = database_hold("dc_profiles", "LOCK TABLE profiles IN SHARE MODE");
     run(&output, "%s/dcctl import %s >%s.log 2>&1 &", setting("BIN_DIR"), file, file);
-    const bool waits = within(60, somebody_waits, (void *)(uintptr_t)"dc_profiles");
+    const bool waits = within(60, database_waits, (void *)(uintptr_t)"dc_profiles");
     run(&output, "echo >>%s", file);
     database_let_go(meanwhile);
     assert_true(waits);
@@ -375,7 +370,7 @@ static void a_row_that_comes_in_meanwhile_is_no_conflict(void **state)
     struct database_session *meanwhile =
         database_hold("dc_profiles", arena_printf(story_arena(), "INSERT INTO profiles (id, user_id, user_type) VALUES ('%s_p1', '%s_u1', 'housegirl')", word, word));
     run(&output, "%s/dcctl import %s >%s.log 2>&1 &", setting("BIN_DIR"), file, file);
-    const bool waits = within(10, somebody_waits, (void *)(uintptr_t)"dc_profiles");
+    const bool waits = within(10, database_waits, (void *)(uintptr_t)"dc_profiles");
     database_keep(meanwhile);
     assert_true(waits);
     within(10, has_said, arena_printf(story_arena(), "grep 'rows in' %s.log", file));

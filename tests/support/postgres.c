@@ -105,6 +105,12 @@ void database_keep(struct database_session *session)
     PQfinish((PGconn *)session);
 }
 
+bool test_database_waits(const struct test_database *database)
+{
+    static const char waiting[] = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    return strcmp(test_database_run(database, waiting), "0") != 0;
+}
+
 void test_database_allow(const struct test_database *database, int allowed)
 {
     int failed = run_on_server(allowed ? "ALTER DATABASE %s ALLOW_CONNECTIONS true"

@@ -7,6 +7,8 @@
 //   static int teardown(void **state) { return test_database_drop(&database); }
 #pragma once
 
+#include <stdbool.h>
+
 struct test_database {
     char name[64];
     char url[1024]; // for db_pool_open
@@ -25,6 +27,8 @@ struct database_session;
 struct database_session *test_database_hold(const struct test_database *database, const char *sql);
 void database_let_go(struct database_session *session);
 void database_keep(struct database_session *session); // the same, and what it changed stays
+// Whether a session of the database waits for a lock that another one holds.
+bool test_database_waits(const struct test_database *database);
 
 // Takes away (false) or gives back the right to connect, and ends the connections there are.
 void test_database_allow(const struct test_database *database, int allowed);

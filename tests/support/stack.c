@@ -112,22 +112,33 @@ const char *database_url(const char *database)
     return arena_printf(story_arena(), "%.*s/%s", (int)(slash - server), server, database);
 }
 
+static struct test_database target_of(const char *database)
+{
+    struct test_database target = {0};
+    snprintf(target.url, sizeof target.url, "%s", database_url(database));
+    return target;
+}
+
 const char *database_ask(const char *database, const char *sql_format, ...)
 {
     va_list arguments;
     va_start(arguments, sql_format);
     const char *sql = arena_vprintf(story_arena(), sql_format, arguments);
     va_end(arguments);
-    struct test_database target = {0};
-    snprintf(target.url, sizeof target.url, "%s", database_url(database));
+    const struct test_database target = target_of(database);
     return arena_strdup(story_arena(), test_database_run(&target, sql));
 }
 
 struct database_session *database_hold(const char *database, const char *sql)
 {
-    struct test_database target = {0};
-    snprintf(target.url, sizeof target.url, "%s", database_url(database));
+    const struct test_database target = target_of(database);
     return test_database_hold(&target, sql);
+}
+
+bool database_waits(void *database)
+{
+    const struct test_database target = target_of(database);
+    return test_database_waits(&target);
 }
 
 bool within(int seconds, bool (*holds)(void *argument), void *argument)

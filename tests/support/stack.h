@@ -28,6 +28,8 @@ const char *database_url(const char *database);
 const char *database_ask(const char *database, const char *sql_format, ...) __attribute__((format(printf, 2, 3)));
 // test_database_hold for one of them.
 struct database_session *database_hold(const char *database, const char *sql);
+// test_database_waits for one of them, as `within` asks.
+bool database_waits(void *database);
 
 // Asks until the check holds or seconds have passed; whether it held.
 bool within(int seconds, bool (*holds)(void *argument), void *argument);

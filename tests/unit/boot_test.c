@@ -12,7 +12,6 @@
 #include <time.h>
 
 #include <cmocka.h>
-#include <libpq-fe.h>
 
 #include "broker.h"
 #include "child.h"
@@ -370,17 +369,14 @@ static void database_is_waited_for(void **state)
 static void database_that_goes_away_again_is_waited_for(void **state)
 {
     (void)state;
-    static const char *const waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     static const char *const kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    PGconn *holder = PQconnectdb(database.url);
-    PQclear(PQexec(holder, "BEGIN"));
-    PQclear(PQexec(holder, "LOCK TABLE notes"));
+    struct database_session *holder = test_database_hold(&database, "LOCK TABLE notes");
     serve();
-    eventually(cell_is(waiting, "1")); // to prepare its statements
+    eventually(test_database_waits(&database)); // to prepare its statements
     assert_false(has_logged("database_awaited"));
     test_database_run(&database, kill);
     eventually(has_logged("database_awaited"));
-    PQfinish(holder);
+    database_let_go(holder);
     eventually(has_logged("ready"));
     stop(&child);
 }

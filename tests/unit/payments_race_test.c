@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 #include <pthread.h>
-#include <time.h>
 
 #include "api.h"
+#include "eventually.h"
 #include "purchase.h"
 #include "refund.h"
 
@@ -100,7 +100,7 @@ static void no_more_is_given_back_than_was_paid(void **state)
     purchase_settled(&made, "a", EVENT_PAID, "R1");
     kit_assert_fine(&made.kit, ask(&part, made.kit.arena));
     pthread_create(&other, NULL, ask_and_commit, &whole);
-    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+    eventually(test_database_waits(&made.kit.database));
     kit_assert_fine(&made.kit, db_script(&part.rq.db, "UPDATE refunds SET state = 'completed'", &part.err) && db_commit(&part.rq.db, &part.err));
     pthread_join(other, NULL);
     assert_false(whole.done);

@@ -119,8 +119,7 @@ static void *deed_run(void *argument)
 
 static bool waits_or_is_over(struct deed *deed)
 {
-    return atomic_load(&deed->is_over) ||
-           strcmp(test_database_run(&kit.database, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"), "1") == 0;
+    return atomic_load(&deed->is_over) || test_database_waits(&kit.database);
 }
 
 struct order {
