@@ -90,7 +90,7 @@ void doctor_check_broker(struct doctor *doctor)
 static void tell_fault(void *state, const char *topic, const char *fault)
 {
     struct doctor *doctor = state;
-    if (strcmp(fault, "is missing") == 0) doctor_wrong(doctor, "Topic %s is missing. Make it with 'dcctl topics'.", topic);
+    if (!fault) doctor_wrong(doctor, "Topic %s is missing. Make it with 'dcctl topics'.", topic);
     else doctor_wrong(doctor, "Topic %s %s. Set it right with Kafka's own tools; 'dcctl topics' leaves a topic that is there alone.", topic, fault);
 }
 

@@ -7,6 +7,8 @@
 #include "parked.h"
 #include "service_names.h"
 
+#define TOPICS_MAX 64 // watched at a time
+
 // What an operator does to the parked keys of one service.
 typedef bool (*parked_work)(struct db *db, const char *topic, const char *key, int64_t *ret_count, struct error *err);
 
@@ -25,10 +27,11 @@ int command_events_tail(const struct stack *stack, int argc, char **argv)
 {
     const char *brokers = stack_require(stack, "KAFKA_BROKERS");
     if (!brokers) return 2;
-    const char *topics[64] = {NULL};
+    const char *topics[TOPICS_MAX + 1] = {NULL};
     int count = 0;
-    for (const char *word; count < 63 && (word = command_word(argc, argv, count));) topics[count++] = word;
-    for (int i = 0; count == i && topics_all[i] && i < 63; i++) topics[count++] = topics_all[i]->name;
+    for (const char *word; count < TOPICS_MAX && (word = command_word(argc, argv, count));) topics[count++] = word;
+    if (count == 0)
+        for (; count < TOPICS_MAX && topics_all[count]; count++) topics[count] = topics_all[count]->name;
     struct error err = {.arena = stack->arena};
     if (!topics_are_there(brokers, topics, count, &err)) return command_failed(&err);
     struct kafka_consumer_config config = {.brokers = brokers, .client_id = "dcctl", .topics = topics,
@@ -52,13 +55,13 @@ int command_events_tail(const struct stack *stack, int argc, char **argv)
 
 static void note_missing(void *missing, const char *topic, const char *fault)
 {
-    if (strcmp(fault, KAFKA_TOPIC_MISSING) == 0) *(const char **)missing = topic;
+    if (!fault) *(const char **)missing = topic;
 }
 
 // A consumer waits for a topic that is not there; who has mistyped its name would wait with it.
 static bool topics_are_there(const char *brokers, const char *const *topics, int count, struct error *err)
 {
-    struct kafka_topic_spec specs[64] = {{0}};
+    struct kafka_topic_spec specs[TOPICS_MAX] = {{0}};
     const char *missing = NULL;
     for (int i = 0; i < count; i++) specs[i] = (struct kafka_topic_spec){.name = topics[i]};
     if (!kafka_topics_compare(brokers, specs, (size_t)count, note_missing, &missing, err)) return false;

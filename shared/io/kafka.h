@@ -91,9 +91,8 @@ struct kafka_topic_spec {
 // Creates the topic, or leaves an existing one alone. *ret_created may be NULL.
 MUST_USE bool kafka_topic_ensure(const char *brokers, const struct kafka_topic_spec *spec, bool *ret_created,
                                  struct error *err);
-// Calls tell with each fault of a topic as it stands on the broker, a clause such as "is missing" or "has 3 partition(s), not 6".
+// Calls tell with each fault of a topic as it stands on the broker, a clause such as "has 3 partition(s), not 6"; NULL: it is missing.
 // False where the broker does not answer.
-#define KAFKA_TOPIC_MISSING "is missing"
 typedef void (*kafka_topic_fault)(void *state, const char *topic, const char *fault);
 MUST_USE bool kafka_topics_compare(const char *brokers, const struct kafka_topic_spec *specs, size_t count, kafka_topic_fault tell,
                                    void *state, struct error *err);

@@ -74,7 +74,7 @@ static rd_kafka_ConfigResource_t *compare_partitions(const struct comparison *co
     const struct rd_kafka_metadata_topic *found = NULL;
     for (int i = 0; i < metadata->topic_cnt && !found; i++)
         if (strcmp(metadata->topics[i].topic, spec->name) == 0) found = &metadata->topics[i];
-    if (!found || found->partition_cnt == 0) return tell(comparison, spec->name, KAFKA_TOPIC_MISSING), NULL;
+    if (!found || found->partition_cnt == 0) return comparison->tell(comparison->state, spec->name, NULL), NULL;
     if (found->partition_cnt != spec->partitions)
         tell(comparison, spec->name, "has %d partition(s), not %d", found->partition_cnt, spec->partitions);
     if (fewest_copies(found) < spec->replication)

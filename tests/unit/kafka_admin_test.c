@@ -107,7 +107,7 @@ static void broker_away_is_told(void **state)
 static void note_fault(void *state, const char *topic, const char *fault)
 {
     struct text_buffer *out = state;
-    text_printf(out, "%s %s\n", topic, fault);
+    text_printf(out, "%s %s\n", topic, fault ? fault : "is missing");
 }
 
 static const char *faults(const struct kafka_topic_spec *specs, size_t count)
