@@ -91,7 +91,7 @@ int command_payments_reconcile(const struct stack *stack, int argc, char **argv)
 
 int command_payments_refund_settled(const struct stack *stack, int argc, char **argv)
 {
-    return ask_payments(stack, VERB("refund-settled", argc > 0 ? argv[0] : NULL, argc > 1 ? argv[1] : NULL, argc > 2 ? argv[2] : NULL));
+    return ask_payments(stack, VERB("refund-settled", command_word(argc, argv, 0), command_word(argc, argv, 1), command_word(argc, argv, 2)));
 }
 
 static int verify_service(const struct stack *stack, const char *service)

@@ -26,7 +26,7 @@ const char *stack_require(const struct stack *stack, const char *name);
 
 struct command {
     const char *words;       // "events tail"
-    const char *arguments;   // for the help
+    const char *arguments;   // what it takes: words and values in capitals or as they are typed, [may be left out], ways | of calling it
     const char *summary;
     int (*run)(const struct stack *stack, int argc, char **argv);
 };
@@ -55,7 +55,7 @@ int command_failed(const struct error *err);
 // The value after `--name` in argv, or NULL; command_flag tells whether `--name` is there.
 const char *command_option(int argc, char **argv, const char *name);
 bool command_flag(int argc, char **argv, const char *name);
-// The first argument that is no option and no option's value, or NULL.
+// The word at a place, from 0, of those that are no option and no option's value, or NULL: they stand first (usage.h).
 const char *command_word(int argc, char **argv, int which);
 
 // A pool on DATABASE_URL_<SERVICE>, with the kit's statements and those given (may be NULL).

@@ -227,11 +227,6 @@ bool command_flag(int argc, char **argv, const char *name)
 
 const char *command_word(int argc, char **argv, int which)
 {
-    for (int i = 0; i < argc; i++) {
-        bool is_flag = strncmp(argv[i], "--", 2) == 0;
-        bool takes_value = is_flag && strcmp(argv[i], "--from-beginning") != 0 && strcmp(argv[i], "--exit") != 0;
-        if (takes_value) i++;
-        if (!is_flag && which-- == 0) return argv[i];
-    }
-    return NULL;
+    for (int i = 0; i <= which; i++) if (i == argc || argv[i][0] == '-') return NULL;
+    return argv[which];
 }

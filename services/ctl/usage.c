@@ -8,6 +8,7 @@
 
 static bool option_known(const struct command *command, const char *option, bool *ret_takes_value);
 static int words_most(const struct command *command);
+static void put_first(char **argv, int to, int from);
 static bool refuse(const struct command *command, const char *what, const char *word, int *ret_status);
 
 bool usage_fits(const struct command *command, int argc, char **argv, int *ret_status)
@@ -22,7 +23,8 @@ bool usage_fits(const struct command *command, int argc, char **argv, int *ret_s
     }
     for (int i = 0; i < argc; i++) {
         if (argv[i][0] != '-') {
-            if (++words > words_most(command)) return refuse(command, "has no use for", argv[i], ret_status);
+            if (words == words_most(command)) return refuse(command, "has no use for", argv[i], ret_status);
+            put_first(argv, words++, i);
         } else if (!option_known(command, argv[i], &takes_value)) {
             return refuse(command, "has no option", argv[i], ret_status);
         } else if (takes_value && ++i == argc) {
@@ -30,6 +32,13 @@ bool usage_fits(const struct command *command, int argc, char **argv, int *ret_s
         }
     }
     return true;
+}
+
+static void put_first(char **argv, int to, int from)
+{
+    char *word = argv[from];
+    memmove(&argv[to + 1], &argv[to], (size_t)(from - to) * sizeof *argv);
+    argv[to] = word;
 }
 
 void usage_print(const struct command *command, int width, FILE *out)
@@ -51,18 +60,19 @@ static bool option_known(const struct command *command, const char *option, bool
     return false;
 }
 
-// Names in capitals that stand after no option; "..." after one: as many as there are.
+// Those of the longest way of calling it that are neither option nor value; "..." after one: as many as there are.
 static int words_most(const struct command *command)
 {
-    int count = 0;
+    int count = 0, most = 0;
     bool after_option = false;
     if (strstr(command->arguments, "...")) return WORDS_ANY;
-    for (const char *at = command->arguments; *at; at += strcspn(at, " [|")) {
-        at += strspn(at, " [|");
-        count += isupper((unsigned char)*at) && !after_option;
+    for (const char *at = command->arguments; *at; at += strcspn(at, " [")) {
+        at += strspn(at, " [");
+        count = *at == '|' ? 0 : count + (isalpha((unsigned char)*at) && !after_option);
+        if (count > most) most = count;
         after_option = *at == '-';
     }
-    return count;
+    return most;
 }
 
 static bool refuse(const struct command *command, const char *what, const char *word, int *ret_status)
