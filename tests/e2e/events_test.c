@@ -174,13 +174,14 @@ static void an_erased_person_leaves_tombstones(void **state)
     event_of(events, "access.revoked", worker.user_id);
 }
 
-// Of all events that all stories have caused until now.
+// Of all events that all stories have caused until now; what agencies would tell is played by one of them.
 static void every_event_keeps_to_its_schema(void **state)
 {
     (void)state;
     json_t *all = event_log_all(events), *types = json_object(), *event;
     size_t i;
     json_array_foreach(all, i, event) {
+        if (text_starts_with(json_member_text(event, "topic"), "dc.agencies.")) continue;
         const char *fault = event_fault(events, event);
         if (fault) fail_msg("%s: %s", fault, json_text(story_arena(), event));
         json_object_set_new(types, json_member_text(event, "type"), json_true());

@@ -104,11 +104,14 @@ static void known_phone(struct person *who, const char *phone)
 static void ask_for_fee(const char *fee_id, const char *payer_id, int times)
 {
     const char *output;
+    char now[CLOCK_RFC3339_SIZE];
+    clock_format(clock_now_ms(&clock_system), now, sizeof now);
     for (int i = 0; i < times; i++)
         assert_int_equal(run(&output, "printf '%%s' '{\"fee_id\":\"%s\",\"agency_id\":\"ag-1\",\"payer_user_id\":\"%s\",\"payment_type\":\"hiring\",\"amount\":1500,"
                                       "\"description\":\"Hiring fee\"}' | kcat -b %s -P -t dc.agencies.fees -k %s -H ce_specversion=1.0 -H ce_id=%s-%d "
-                                      "-H ce_source=/services/agencies -H ce_type=ke.domesticconnect.hire.fee_requested.v1 -H content-type=application/json",
-                             fee_id, payer_id, setting("KAFKA_BROKERS"), fee_id, fee_id, i), 0);
+                                      "-H ce_source=/services/agencies -H ce_type=ke.domesticconnect.hire.fee_requested.v1 -H content-type=application/json "
+                                      "-H ce_time=%s -H ce_subject=%s -H ce_sequence=%020d",
+                             fee_id, payer_id, setting("KAFKA_BROKERS"), fee_id, fee_id, i, now, fee_id, i), 0);
 }
 
 static const char *payment_of(const char *fee_id)
