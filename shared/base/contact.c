@@ -32,7 +32,16 @@
     "|[0o]" SEPARATORS "[17l](?:" SEPARATORS DIGIT "){8}"                                           \
     "|[17](?:" SEPARATORS "[0-9]){8})(?![0-9])"                                                     \
     "|(?=(?:[0-9]" SEPARATORS "){0,14}(?![0-9])\\p{N})\\p{N}(?:" SEPARATORS "\\p{N}){8,14}"
-#define CONTACT_PATTERN EMAIL_PATTERN "|" PHONE_PATTERN
+// Spelled out, in English or Swahili, or in part: "zero seven two two triple zero …", "sifuri saba 22 000 111", "0722 zero zero …"; also
+// digit by digit with commas. A number word or two beside a salary is no number, nor are the ages of seven children.
+#define NUMBER_WORD                                                                                \
+    "(?:zero|one|two|three|four|five|six|seven|eight|nine|double|triple|sifuri|moja|mbili|tatu|nne|tano|sita|saba|nane|tisa)"
+#define GAP "[\\s\\p{Z}\\p{Pd},;./_*]{1,3}"
+#define SPOKEN_PATTERN                                                                             \
+    "(?=[0-9dzotfsenm])(?<![0-9a-z])(?:(?:(?:" NUMBER_WORD "|[0-9])" GAP "){7,14}(?:" NUMBER_WORD "|[0-9])\\b" \
+    "|(?:" NUMBER_WORD GAP "){2,}[0-9](?:" SEPARATORS "[0-9]){4,}"                                  \
+    "|[0-9](?:" SEPARATORS "[0-9]){2,}(?:" GAP NUMBER_WORD "){4,}\\b)"
+#define CONTACT_PATTERN EMAIL_PATTERN "|" PHONE_PATTERN "|" SPOKEN_PATTERN
 
 static pcre2_code *contact_code;
 static pthread_once_t contact_once = PTHREAD_ONCE_INIT;

@@ -20,6 +20,8 @@ static void contacts_are_found(void **state)
         "0722\u00a0000\u00a0111", "\u202a+254\u00a0722 000111\u202c", "0722–000–111", // as pages and phones write them
         "0\u200b7\u200b2\u200b2\u200b000\u2060111", "0\ufe0f\u20e37\ufe0f\u20e32\ufe0f\u20e32\ufe0f\u20e30\ufe0f\u20e30\ufe0f\u20e30\ufe0f\u20e31\ufe0f\u20e31\ufe0f\u20e31\ufe0f\u20e3",
         "０７２２ ０００ １１１", "07２2 000 111", "𝟎𝟕𝟐𝟐𝟎𝟎𝟎𝟏𝟏𝟏", "٠٧٢٢٠٠٠١١١", "⓪⑦②②⓪⓪⓪①①①", "jane＠gmail.com", "jane﹫gmail．com",
+        "zero seven two two zero zero zero one one one", "Zero, Seven, double two, triple zero, triple one", "zero seven 22 000 111",
+        "sifuri saba mbili mbili sifuri sifuri sifuri moja moja moja", "0722 zero zero zero one one one", "0, 7, 2, 2, 0, 0, 0, 1, 1, 1",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         if (!contact_is_inside(texts[i])) fail_msg("not found in: %s", texts[i]);
@@ -32,6 +34,7 @@ static void ordinary_text_is_left_alone(void **state)
         "I am 32 years old and worked 2019-2023 in Nairobi.", "15,000 - 20,000 KES per month", "KES 18000 per month", "15000-20000",
         "3 children aged 2, 4 and 7", "Form 4 in 2010", "at home from 8.30 to 17.00", "I am good at cooking. Dot your i's.",
         "Twins (2) and a dog", "Available from 01/02/2027", "10 years at Mama Ngina street 12",
+        "one or two children, 15000 a month", "Two, three days a week, 15000 KES", "children aged 1, 2, 3, 4, 5, 6 and 8", "2, 3 and 4 bedrooms",
     };
     struct arena *arena = arena_new(65536);
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
