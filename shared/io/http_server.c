@@ -257,9 +257,10 @@ static int on_error(struct mg_connection *connection, int status, const char *me
         return 1;
     }
     exchange.worker->refused = true;
-    return !exchange_run(&exchange, status == 413                    ? &problem_head_too_large
-                                    : status >= 500 && status != 505 ? &problem_internal
-                                                                     : &problem_malformed);
+    return !exchange_run(&exchange, status == 413                            ? &problem_head_too_large
+                                    : status >= 500 && status != 505         ? &problem_internal
+                                    : http_method_is_unknown(exchange.info) ? &problem_method_not_allowed
+                                                                             : &problem_malformed);
 }
 
 // False: no memory to answer in.

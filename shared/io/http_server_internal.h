@@ -95,6 +95,8 @@ struct http_exchange {
 // http_server_request.c: NULL, or what is wrong with the request. Fills exchange->request.
 const struct problem *http_head_check(struct http_exchange *exchange);
 const struct problem *http_body_read(struct http_exchange *exchange);
+// Of a head that civetweb made no sense of: only the method was wrong, as TRACE, which it does not take.
+bool http_method_is_unknown(const struct mg_request_info *info);
 
 // http_server_space.c: a space for one request, NULL when there is no memory; and its return.
 struct http_space *http_space_take(struct http_server *server);

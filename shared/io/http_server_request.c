@@ -92,6 +92,21 @@ static bool is_token(const char *name)
     return name[0] != '\0' && name[strspn(name, letters)] == '\0';
 }
 
+// civetweb looks at the method once it has read the first line, and then reads no further.
+bool http_method_is_unknown(const struct mg_request_info *info)
+{
+    static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    if (info->num_headers != 0 || info->http_version == NULL || strncmp(info->http_version, "1.", 2) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if (strcmp(info->request_method, known[i]) == 0) {
+            return false;
+        }
+    }
+    return is_token(info->request_method);
+}
+
 // Copies the headers, without the blanks that may trail a value.
 static bool headers_take(struct http_exchange *exchange)
 {

@@ -66,6 +66,8 @@ void problem_write(const struct error *err, const char *request_id, struct arena
     rs->content_type = "application/problem+json";
     rs->file = NULL;
     response_json(rs, json ? json : no_memory);
+    if (problem->status == 405 && !response_header_find(rs, "Allow")) // of a method that no path has
+        response_header(rs, "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
     if (problem->status == 401) response_header(rs, "WWW-Authenticate", "Bearer realm=\"domestic-connect\"");
     if (err->retry_after_s > 0)
         response_header(rs, "Retry-After", arena_printf(arena, "%d", err->retry_after_s));

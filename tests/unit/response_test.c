@@ -130,6 +130,20 @@ static void caller_is_told_how_to_sign_in(void **state)
     assert_null(response_header_find(&rs, "Retry-After"));
 }
 
+static void caller_is_told_what_is_allowed(void **state)
+{
+    (void)state;
+    const char *const own = "GET, HEAD, OPTIONS";
+    error_set(&err, &problem_method_not_allowed, NULL);
+    problem_write(&err, NULL, arena, &rs);
+    assert_string_equal(response_header_find(&rs, "Allow"), "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    rs = (struct response){0};
+    response_header(&rs, "Allow", own); // the path's own methods come first
+    problem_write(&err, NULL, arena, &rs);
+    assert_int_equal(rs.header_count, 1);
+    assert_ptr_equal(response_header_find(&rs, "Allow"), own);
+}
+
 static void caller_is_told_when_to_come_back(void **state)
 {
     (void)state;
@@ -178,6 +192,7 @@ int main(void)
         TEST(violations_are_listed),
         TEST(error_without_a_problem_is_ours),
         TEST(caller_is_told_how_to_sign_in),
+        TEST(caller_is_told_what_is_allowed),
         TEST(caller_is_told_when_to_come_back),
         TEST(problem_takes_the_place_of_what_was_there),
         TEST(without_memory_there_is_an_answer_all_the_same),
