@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "breaker.h"
 #include "clock.h"
@@ -83,7 +82,6 @@ static bool call_replicas(struct upstream *upstream, const struct http_call *cal
 static struct replica *replica_take(struct upstream *upstream, const struct replica *avoid, int64_t now_ms);
 static bool replica_call(struct replica *replica, const struct http_call *call, int64_t deadline_ms,
                          struct arena *arena, struct http_answer *ret, bool *ret_sent, struct error *err);
-static bool may_repeat(const struct http_call *call, bool sent, const struct error *err);
 static bool budget_take(struct upstream *upstream);
 static bool refuse_open(struct upstream *upstream, int64_t now_ms, struct error *err);
 static enum outcome outcome_of(bool answered, const struct http_answer *answer, const struct error *err);
@@ -242,8 +240,8 @@ static bool call_replicas(struct upstream *upstream, const struct http_call *cal
     if (atomic_load(&upstream->budget) < BUDGET_MAX) atomic_fetch_add(&upstream->budget, BUDGET_EARNED);
     bool sent = false;
     if (replica_call(replica, call, deadline_ms, arena, ret, &sent, err)) return true;
-    if (!may_repeat(call, sent, err) || clock_monotonic_ms() >= deadline_ms || !budget_take(upstream))
-        return false;
+    const bool may_repeat = err->problem != &problem_timeout && (!sent || http_call_may_repeat(call));
+    if (!may_repeat || clock_monotonic_ms() >= deadline_ms || !budget_take(upstream)) return false;
     replica = replica_take(upstream, replica, clock_monotonic_ms());
     if (!replica) return false;
     error_clear(err);
@@ -283,21 +281,6 @@ static bool replica_call(struct replica *replica, const struct http_call *call, 
     metric_set(replica->state, breaker_state(&replica->breaker));
     if (!answered && err->problem == &problem_upstream_unavailable) err->retry_after_s = 1;
     return answered;
-}
-
-// What may have reached the peer is sent again only where twice does no more than once.
-static bool may_repeat(const struct http_call *call, bool sent, const struct error *err)
-{
-    if (err->problem == &problem_timeout) return false;
-    if (!sent) return true;
-    static const char *const safe[] = {"GET", "HEAD", "OPTIONS"};
-    for (size_t i = 0; i < COUNT_OF(safe); i++) {
-        if (strcmp(call->method, safe[i]) == 0) return true;
-    }
-    for (size_t i = 0; i < call->header_count; i++) {
-        if (strcasecmp(call->headers[i].name, "Idempotency-Key") == 0) return true;
-    }
-    return false;
 }
 
 static bool budget_take(struct upstream *upstream)

@@ -271,14 +271,22 @@ static bool call_failed(const struct call *call, CURLcode code, struct error *er
 static int on_send(void *argument, char *peer, char *own, int peer_port, int own_port)
 {
     (void)peer, (void)own, (void)peer_port, (void)own_port;
-    static const char *const repeatable[] = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"};
     struct call *call = argument;
-    bool may_repeat = call->sends == 0;
-    for (size_t i = 0; i < COUNT_OF(repeatable) && !may_repeat; i++) {
-        may_repeat = strcmp(call->asked->method, repeatable[i]) == 0;
+    bool may_send = call->sends == 0 || http_call_may_repeat(call->asked);
+    call->sends += may_send;
+    return may_send ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+}
+
+bool http_call_may_repeat(const struct http_call *call)
+{
+    static const char *const safe[] = {"GET", "HEAD", "OPTIONS"};
+    const struct http_request given = {.headers = call->headers, .header_count = call->header_count};
+    for (size_t i = 0; i < COUNT_OF(safe); i++) {
+        if (strcmp(call->method, safe[i]) == 0) {
+            return true;
+        }
     }
-    call->sends += may_repeat;
-    return may_repeat ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+    return strcmp(call->method, "POST") == 0 && http_request_header(&given, "Idempotency-Key") != NULL;
 }
 
 // libcurl asks all the time, and once a second while it waits.

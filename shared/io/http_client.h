@@ -47,4 +47,8 @@ void http_client_stop(struct http_client *client);
 MUST_USE bool http_client_call(struct http_client *client, const struct http_call *call, struct arena *arena,
                                struct http_answer *ret, bool *ret_sent, struct error *err);
 
+// Whether the peer may get the request twice: where that does no more than once whatever the peer does with it. A PUT may switch
+// something over; and an Idempotency-Key counts for the POSTs that are made for it.
+bool http_call_may_repeat(const struct http_call *call);
+
 const char *http_answer_header(const struct http_answer *answer, const char *name);

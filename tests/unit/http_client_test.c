@@ -384,8 +384,10 @@ static void only_what_may_be_done_twice_is_sent_again(void **state)
     struct fixture *fixture = *state;
     static const struct {
         const char *method;
-        bool again;
-    } cases[] = {{"GET", true}, {"PUT", true}, {"POST", false}, {"PATCH", false}};
+        bool keyed, again;
+    } cases[] = {{"GET", false, true},   {"OPTIONS", false, true}, {"POST", true, true},    {"POST", false, false}, {"PUT", false, false},
+                 {"PATCH", false, false}, {"DELETE", false, false}, {"PUT", true, false}};
+    static const struct http_header key = {"Idempotency-Key", "k"};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         static const char *const with_third[] = {OK, "", OK, NULL};
         static const char *const without[] = {OK, "", NULL};
@@ -395,7 +397,7 @@ static void only_what_may_be_done_twice_is_sent_again(void **state)
         struct http_answer answer = {0};
         struct error err = {0};
         bool sent = false;
-        struct http_call asked = {cases[i].method, "/", NULL, 0, "x", 1, 2000};
+        struct http_call asked = {cases[i].method, "/", &key, cases[i].keyed, "x", 1, 2000};
         assert_true(http_client_call(client, &asked, fixture->arena, &answer, &sent, &err));
         assert_int_equal(http_client_call(client, &asked, fixture->arena, &answer, &sent, &err),
                          cases[i].again);
