@@ -114,7 +114,8 @@ void db_pool_give(struct db_pool *pool, struct db_connection *connection)
                   PQstatus(connection->pg) == CONNECTION_OK &&
                   PQtransactionStatus(connection->pg) == PQTRANS_IDLE;
     pthread_mutex_lock(&pool->mutex);
-    if (usable) {
+    // who waits would come back with a dead one, and have lost her place
+    if (usable && (pool->line.waiting == 0 || !wire_is_dead(connection->pg))) {
         hand_on(pool, connection);
     } else {
         push(&pool->broken, &pool->broken_count, connection);

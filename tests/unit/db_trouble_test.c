@@ -124,6 +124,30 @@ static void lost_idle_connections_go_unnoticed(void **state)
     assert_int_equal(count_people(), 3);
 }
 
+// What is given back may have died in use: whoever has waited longest gets the one that takes its place.
+static void a_dead_connection_costs_nobody_her_place_in_line(void **state)
+{
+    (void)state;
+    struct db_connection *held[PEOPLE_CONNECTIONS], *first = NULL, *second = NULL;
+    struct db_connection **const hers[] = {&first, &second};
+    struct db_pool_stats stats, before;
+    pthread_t threads[COUNT_OF(hers)];
+    for (int i = 0; i < PEOPLE_CONNECTIONS; i++) assert_fine(db_pool_take(people.pool, clock_monotonic_ms() + EVENTUALLY_MS, &held[i], &people.err));
+    for (size_t i = 0; i < COUNT_OF(hers); i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, take_one, hers[i]), 0);
+        eventually((db_pool_stats(people.pool, &stats), stats.waiting == (int)i + 1));
+    }
+    test_database_run(&people.database, end_all);
+    db_pool_stats(people.pool, &before);
+    db_pool_give(people.pool, held[0]);
+    eventually((db_pool_stats(people.pool, &stats), stats.reconnects_total == before.reconnects_total + 1));
+    db_pool_give(people.pool, held[1]);
+    for (size_t i = 0; i < COUNT_OF(hers); i++) pthread_join(threads[i], NULL);
+    assert_ptr_equal(first, held[0]);
+    assert_ptr_equal(second, held[1]);
+    for (int i = 0; i < PEOPLE_CONNECTIONS; i++) db_pool_give(people.pool, held[i]);
+}
+
 static bool survives(enum db_mode mode, bool first, const struct sql *sql)
 {
     test_database_run(&people.database, "ALTER SEQUENCE deaths RESTART");
@@ -244,6 +268,7 @@ int main(void)
         TEST(pool_opens_only_when_all_is_well),
         TEST(wait_for_a_connection_is_bounded),
         TEST(a_newcomer_gets_nothing_that_was_handed_on),
+        TEST(a_dead_connection_costs_nobody_her_place_in_line),
         TEST(lost_idle_connections_go_unnoticed),
         TEST(loss_at_the_first_statement_is_mended),
         TEST(loss_inside_a_transaction_is_told),
