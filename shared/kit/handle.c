@@ -29,7 +29,7 @@ static bool run_handler(struct request *rq, struct response *rs, const struct ro
                         struct error *err);
 static bool run_keyed(struct request *rq, struct response *rs, const char *key, struct error *err);
 static bool keep_refusal(struct request *rq, const char *key, const struct error *refusal);
-static const struct route *guard_of(struct request *rq);
+static bool guard_find(struct request *rq, const struct route **ret, struct error *err);
 static bool guard_holds(struct request *rq, const struct route *guard, struct error *err);
 static void wait_before_retry(int attempt);
 static void close_request(struct request *rq, struct response *rs, const struct error *err, int64_t began_us,
@@ -155,7 +155,8 @@ static bool identify(struct request *rq, struct error *err)
 static bool run(struct request *rq, struct response *rs, struct error *err)
 {
     const struct response blank = *rs;
-    const struct route *guard = guard_of(rq);
+    const struct route *guard = NULL;
+    if (!guard_find(rq, &guard, err)) return false;
     for (int attempt = 1;; attempt++) {
         *rs = blank;
         rs->status = rq->route->status ? rq->route->status : 200;
@@ -219,14 +220,15 @@ static bool keep_refusal(struct request *rq, const char *key, const struct error
     return idempotency_keep(rq, key, &rs, &err);
 }
 
-// The route that reads what this request would change, where the client says which version it knows.
-static const struct route *guard_of(struct request *rq)
+// The route that reads what this request would change, where the client says which version it knows; without one it can know none.
+static bool guard_find(struct request *rq, const struct route **ret, struct error *err)
 {
     const char *method = rq->route->method;
     const bool changes =
         strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0 || strcmp(method, "DELETE") == 0;
-    if (!changes || !rq->app->pool || !http_request_header(rq->http, "If-Match")) return NULL;
-    return route_find(rq->app->service->routes, "GET", rq->path, rq->arena).route;
+    if (!changes || !rq->app->pool || !http_request_header(rq->http, "If-Match")) return true;
+    *ret = route_find(rq->app->service->routes, "GET", rq->path, rq->arena).route;
+    return *ret || error_set(err, &problem_stale, "Nothing is read at this address, so there is no version of it to match. Send it without If-Match.");
 }
 
 // In one snapshot with the change: a writer in between makes the change fail as stale or be rerun.

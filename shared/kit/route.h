@@ -99,7 +99,7 @@ struct route {
     enum access who;
     const char *summary;
     const struct fields *query;
-    const struct fields *body;
+    const struct fields *body;  // NULL: only the handler looks at what is sent; a body too many is no mistake worth a refusal
     const struct fields *answer;
     int status;                 // 0: 200
     int also[2];                // other statuses that come with the same answer

@@ -178,6 +178,7 @@ static const struct route routes[] = {
     {"PATCH", "/notes/{id}", ACCESS_ANYONE, "Change", .body = &note_input_fields, .partial = true,
      .handler = write_note},
     {"DELETE", "/notes/{id}", ACCESS_ANYONE, "Drop", .status = 204, .handler = drop_note},
+    {"PUT", "/pins/{id}", ACCESS_ANYONE, "Pin", .handler = read_note},
     {"POST", "/retried", ACCESS_ANYONE, "Retried", .handler = always_in_the_way},
     {"POST", "/never", ACCESS_ANYONE, "Never", .handler = never_ends},
     {"POST", "/optional", ACCESS_ANYONE, "Optional", .body = &note_input_fields, .body_optional = true,

@@ -186,6 +186,16 @@ static void test_if_match(void **state)
     assert_string_equal(notes_sql("SELECT count(*) FROM notes"), "0");
 }
 
+// Whoever asks for a guard is not left without.
+static void test_if_match_where_nothing_is_read(void **state)
+{
+    (void)state;
+    CALL("PUT", "/pins/n1", .headers = {{"If-Match", "*"}});
+    notes_expect(412, "without If-Match");
+    CALL("PUT", "/pins/n1");
+    notes_expect(200, NULL);
+}
+
 // The other writer comes between the check and the change: the change is refused, not lost.
 static void test_if_match_under_race(void **state)
 {
@@ -228,6 +238,7 @@ int main(void)
         TEST(test_etag),
         TEST(test_if_match),
         TEST(test_if_match_under_race),
+        TEST(test_if_match_where_nothing_is_read),
         TEST(test_database_away),
     };
     return cmocka_run_group_tests(tests, notes_start, notes_stop);
