@@ -27,7 +27,7 @@ show() {
   Domestic Connect's API  $GATEWAY_URL/api, described at $GATEWAY_URL/api/docs
   demo accounts           employer@demo.example, worker@demo.example, agency@demo.example, admin@demo.example
   their password          $password
-  mails land in           $RUN_DIR/mail
+  mails land in           $RUN_DIR/mail; opened here, a link in one says which request its page would send
   settings for tools      $RUN_DIR/env
 
   Try:

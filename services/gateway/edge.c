@@ -8,6 +8,7 @@
 #include "headers.h"
 
 static const char *public_path(const char *path);
+static bool no_path(const char *path, struct error *err);
 static bool path_is_plain(const char *path);
 static bool admit(struct request *rq, struct response *rs, const struct upstream_route *route,
                   struct error *err);
@@ -22,7 +23,7 @@ bool gateway_before(struct request *rq, struct response *rs, struct error *err)
     rq->client_address = proxies_client(gateway->proxies, rq->http, rq->arena);
     if (cors_preflight(gateway->cors, rq->http, rs)) return true;
     const char *path = public_path(rq->path);
-    if (!path) return error_set(err, &problem_not_found, NULL);
+    if (!path) return no_path(rq->path, err);
     if (!path_is_plain(path))
         return error_set(err, &problem_malformed, "The path may hold no empty, '.' or '..' segment, no ';' or '\\', and no encoded '.' or '/'.");
     rq->path = path;
@@ -56,6 +57,21 @@ static const char *public_path(const char *path)
         if (strcmp(path, bare[i]) == 0) return path;
     }
     return NULL;
+}
+
+// Links in auth's mails lead to pages of the site. Where there is no site before the gateway, as on a developer's machine, people end here.
+static bool no_path(const char *path, struct error *err)
+{
+    static const struct {
+        const char *path, *request;
+    } pages[] = {
+        {"/verify-email", "POST /api/auth/verify-email with {\"token\": \"…\"}"},
+        {"/reset-password", "POST /api/auth/password-reset/confirm with {\"token\": \"…\", \"new_password\": \"…\"}"},
+    };
+    for (size_t i = 0; i < COUNT_OF(pages); i++)
+        if (strcmp(path, pages[i].path) == 0)
+            return error_set(err, &problem_not_found, "This page is the site's, and no site is here. It sends the token of the link: %s.", pages[i].request);
+    return error_set(err, &problem_not_found, NULL);
 }
 
 // A path that means the same to us and to whoever is behind: no dot segments (not even encoded),

@@ -257,6 +257,12 @@ static void paths_lead_where_the_table_says(void **state)
     assert_problem(&response, 404, "not-found");
     response = get("/api", NULL);
     assert_problem(&response, 404, "not-found");
+    response = get("/verify-email", NULL); // as a mail's link, where no site stands before the gateway
+    assert_problem(&response, 404, "not-found");
+    assert_non_null(strstr(response.body, "POST /api/auth/verify-email"));
+    response = get("/reset-password", NULL);
+    assert_problem(&response, 404, "not-found");
+    assert_non_null(strstr(response.body, "POST /api/auth/password-reset/confirm"));
     static const char *const crooked[] = {"/api/photos/../admin/users", "/api/photos/%2e%2e/x", "/api//auth/me",
                                           "/api/photos/..", "/api/photos/a%2fb", "/api/photos\\x"};
     for (size_t i = 0; i < COUNT_OF(crooked); i++) {
