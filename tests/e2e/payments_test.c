@@ -108,6 +108,7 @@ static void the_same_request_buys_once(void **state)
     expect_status(&first, 202);
     expect_status(&second, 202);
     assert_string_equal(text_at(&first, "purchase_id"), text_at(&second, "purchase_id"));
+    assert_string_equal(header(&first, "Location"), header(&second, "Location"));
     struct answer another = try_to_buy(&ann, package_of(3), phone_ending("222"), "twice"); // the key stands for one body
     expect_problem(&another, 422);
     expect_becomes(&ann, text_at(&first, "purchase_id"), "completed");
