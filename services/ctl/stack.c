@@ -184,8 +184,12 @@ static char **child_environment(const struct stack *stack, const char *service)
         line[strcspn(line, "\n")] = '\0';
         if (strchr(line, '=')) list[count++] = arena_strdup(stack->arena, line);
     }
-    if (file) fclose(file);
-    else if (list) list[count++] = arena_printf(stack->arena, "DATABASE_URL=%s", database_url(stack, service)); // in a container
+    if (file) {
+        fclose(file);
+    } else if (list && database_url(stack, service)) { // in a container, whose own DATABASE_URL_FILE is that of another service
+        list[count++] = arena_printf(stack->arena, "DATABASE_URL=%s", database_url(stack, service));
+        list[count++] = arena_strdup(stack->arena, "DATABASE_URL_FILE=");
+    }
     for (char **entry = environ; list && *entry && count < capacity; entry++) {
         bool replaced = false;
         size_t name = strcspn(*entry, "=") + 1;

@@ -33,7 +33,7 @@ static const char *environment_value(char *const *environment, const char *name)
 static void problem(struct report *report, const struct setting *row, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
-bool config_read(const struct setting_group *groups, int count, char *const *environment, char **ret_report)
+bool config_read(const struct setting_group *groups, int count, char *const *environment, bool is_own, char **ret_report)
 {
     size_t size = 0;
     *ret_report = NULL;
@@ -44,7 +44,7 @@ bool config_read(const struct setting_group *groups, int count, char *const *env
             read_setting(row, groups[i].out, environment, &report);
         }
     }
-    refuse_unknown(groups, count, environment, &report);
+    if (is_own) refuse_unknown(groups, count, environment, &report);
     fclose(report.out);
     if (report.problems > 0) {
         config_release(groups, count);

@@ -2,7 +2,7 @@
 // Typed settings from the environment. One table drives reading, checking, --help-config and the
 // masked dump at start. Every setting NAME may instead come from a file named by NAME_FILE (for
 // secrets). All problems are reported at once; a variable that starts with our prefix "DC_" but is
-// in no table is refused, so that a typo cannot pass silently.
+// in no table is refused where a program is given an environment of its own, so that a typo cannot pass silently.
 //
 //   struct auth_settings { int64_t access_token_s; const char *issuer; bool secure_cookie; };
 //   static const struct setting auth_settings[] = {
@@ -44,9 +44,9 @@ struct setting_group {
     void *out;                  // the struct to fill
 };
 
-// Fills all groups from environ-style `environment`. False with one line per problem in *ret_report
-// (malloc'ed, caller frees).
-MUST_USE bool config_read(const struct setting_group *groups, int count, char *const *environment,
+// Fills all groups from environ-style `environment`; is_own: nobody else's settings stand there. False with one line per problem in
+// *ret_report (malloc'ed, caller frees).
+MUST_USE bool config_read(const struct setting_group *groups, int count, char *const *environment, bool is_own,
                           char **ret_report);
 void config_help(const struct setting_group *groups, int count, FILE *out);
 // Logs every setting, secrets masked.

@@ -35,9 +35,10 @@ static int verb_help(struct app *app, int argc, char **argv);
 static const struct kit_verb {
     struct verb verb;
     enum need needs;
+    bool has_own_environment; // the others may be run by dcctl in a container that knows the settings of all services
 } kit_verbs[] = {
-    {{"serve", "run the service (the default)", verb_serve}, NEEDS_SETTINGS},
-    {{"settings", "say whether the settings are right; exit status 0 or 1", verb_say}, NEEDS_SETTINGS},
+    {{"serve", "run the service (the default)", verb_serve}, NEEDS_SETTINGS, true},
+    {{"settings", "say whether the settings are right; exit status 0 or 1", verb_say}, NEEDS_SETTINGS, true},
     {{"migrate", "bring the database up to date", verb_migrate}, NEEDS_SETTINGS},
     {{"migrated", "say whether the database is up to date; exit status 0 or 1", verb_say}, NEEDS_DATABASE},
     {{"health", "ask the running service whether it is ready; exit status 0 or 1", verb_health},
@@ -99,7 +100,7 @@ static int run_verb(struct app *app, const struct kit_verb *chosen, int argc, ch
     struct setting_group groups[2];
     const int count = setting_groups(app, kit_rows, groups);
     char *report = NULL;
-    if (!config_read(groups, count, environ, &report)) {
+    if (!config_read(groups, count, environ, chosen->has_own_environment, &report)) {
         fprintf(stderr, "%s cannot start with these settings:\n%s", app->service->name, report ? report : "");
         free(report);
         return 1;

@@ -60,6 +60,19 @@ static void the_operator_makes_her(void **state)
     expect_status(&users, 200);
 }
 
+// There the settings of all services stand side by side, secrets in files, and no folder of a stack is to be found (docker-compose.yml).
+static void the_operator_works_in_a_container_too(void **state)
+{
+    (void)state;
+    const char *folder = setting("RUN_DIR"), *output;
+    const char *environment = arena_printf(story_arena(), "cd / && env -i PATH=\"$PATH\" $(grep -hv '^DATABASE_URL=' %s/auth.env %s/payments.env) DATABASE_URL_FILE=%s/secrets/database_auth "
+                                           "DATABASE_URL_AUTH='%s' DATABASE_URL_PAYMENTS='%s' %s/dcctl", folder, folder, folder,
+                                           setting("DATABASE_URL_AUTH"), setting("DATABASE_URL_PAYMENTS"), setting("BIN_DIR"));
+    const char *const commands[] = {"topics", "payments reconcile", arena_printf(story_arena(), "admin create --email %s --password %s", admin.email, admin.password)};
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        if (run(&output, "%s %s", environment, commands[i]) != 0) fail_msg("%s: %s", commands[i], output);
+}
+
 static void nobody_else_may(void **state)
 {
     (void)state;
@@ -385,7 +398,7 @@ static void the_log_cannot_be_edited_by_its_own_service(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_operator_makes_her), cmocka_unit_test(nobody_else_may), cmocka_unit_test(she_finds_people_by_what_she_knows),
+        cmocka_unit_test(the_operator_makes_her), cmocka_unit_test(the_operator_works_in_a_container_too), cmocka_unit_test(nobody_else_may), cmocka_unit_test(she_finds_people_by_what_she_knows),
         cmocka_unit_test(she_turns_the_pages), cmocka_unit_test(she_walks_on_by_cursor), cmocka_unit_test(who_is_deactivated_is_out_within_a_second),
         cmocka_unit_test(let_in_again_she_signs_in), cmocka_unit_test(a_worker_who_is_shut_out_is_in_no_list), cmocka_unit_test(never_herself),
         cmocka_unit_test(every_act_is_written_down), cmocka_unit_test_teardown(an_edited_log_is_found_out, the_log_as_it_was),

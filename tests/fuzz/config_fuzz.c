@@ -91,7 +91,7 @@ static void claim_stable(const struct service *service, const struct setting_gro
             claim_within_bounds(row, groups[i].out);
             environment[used++] = printed(arena, row, groups[i].out);
         }
-    claim(config_read(again, count, environment, &report), "%s", report);
+    claim(config_read(again, count, environment, true, &report), "%s", report);
     used = 0;
     for (int i = 0; i < count; i++)
         for (const struct setting *row = again[i].rows; row && row->name; row++) {
@@ -113,7 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct service *service = *named ? *named : fuzz_services[fuzz_pick(name, FUZZ_SERVICES)];
     const int count = service_groups(service, &taken, groups);
     environment_of(&input, environment);
-    if (config_read(groups, count, environment, &report)) {
+    if (config_read(groups, count, environment, true, &report)) {
         claim(report == NULL, "nothing to report: %s", report);
         claim_stable(service, groups, count, input.arena);
         config_release(groups, count);

@@ -38,7 +38,7 @@ static char *read_with(const char *const *environment)
 {
     char *report = NULL;
     memset(&got, 0, sizeof got);
-    if (config_read(groups, 1, (char *const *)(uintptr_t)environment, &report)) {
+    if (config_read(groups, 1, (char *const *)(uintptr_t)environment, true, &report)) {
         assert_null(report);
         return strdup("");
     }
@@ -169,13 +169,13 @@ static void test_groups_are_read_together(void **state)
     char *report = NULL;
     memset(&got, 0, sizeof got);
     const char *const good[] = {"SAMPLE_NAME=a", "DC_OTHER_LIFE_S=9", NULL};
-    assert_true(config_read(both, 3, (char *const *)(uintptr_t)good, &report));
+    assert_true(config_read(both, 3, (char *const *)(uintptr_t)good, true, &report));
     assert_int_equal(got.life_s, 900);
     assert_int_equal(more.life_s, 9);
     config_release(both, 3);
     assert_null(more.name);
     const char *const bad[] = {"DC_LIFE_S=1", "SAMPLE_NAME=a", "DC_OTHER_LIFE_S=-1", NULL};
-    assert_false(config_read(both, 3, (char *const *)(uintptr_t)bad, &report));
+    assert_false(config_read(both, 3, (char *const *)(uintptr_t)bad, true, &report));
     assert_string_equal(report, "DC_LIFE_S must be from 60 to 3600.\nDC_OTHER_LIFE_S must be at least 5.\n");
     assert_null(got.name); // nothing is kept of a reading that failed
     free(report);
@@ -225,7 +225,7 @@ static void test_kit_settings_are_sound(void **state)
     char *report = NULL;
     static const char *const given[] = {"DATABASE_URL=postgresql://x", "KAFKA_BROKERS=localhost:9092",
                                         "DC_CURSOR_SECRET=0123456789012345678901234567890123456789", NULL};
-    assert_true(config_read(&kit, 1, (char *const *)(uintptr_t)given, &report));
+    assert_true(config_read(&kit, 1, (char *const *)(uintptr_t)given, true, &report));
     assert_int_equal(settings.stop_timeout_ms, 10000);
     config_release(&kit, 1);
     for (const struct setting *row = kit_settings; row->name; row++) assert_non_null(row->doc);

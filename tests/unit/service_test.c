@@ -168,6 +168,9 @@ static void own_verb_finds_settings_arguments_and_database(void **state)
     test_database_run(&database, "INSERT INTO notes VALUES ('1'), ('2')");
     assert_int_equal(run(environment, "count", "all"), 7);
     assert_string_equal(child_output(&child), "2 notes, life 61 s, 1 arguments: all\n");
+    environment[3] = "DC_SETTING_OF_ANOTHER=1"; // which only who is given an environment of its own refuses
+    assert_int_equal(run(environment, "count", NULL), 7);
+    assert_int_equal(run(environment, "settings", NULL), 1);
 }
 
 static void own_verb_wants_a_migrated_database(void **state)
