@@ -6,8 +6,7 @@ cd "$(dirname "$0")/.."
 cd docker
 umask 077
 mkdir -p secrets
-for name in signing_key payments cursor daraja_key daraja_secret daraja_passkey database_superuser \
-    $(printf 'database_%s ' $OWNERS import); do
+for name in $SECRETS; do
     [ -s "secrets/$name" ] || openssl rand -hex 32 >"secrets/$name"
 done
 for owner in $OWNERS import; do

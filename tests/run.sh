@@ -44,6 +44,7 @@ main() {
 checks() {
     run_check "schemas are what the code prints" make --no-print-directory BUILD="$BUILD" schemas-check
     run_check "event schemas and asyncapi.json keep to their standards" "$BORROWED/python/bin/python" tests/support/schemas.py documents
+    run_check "docker-compose.yml gives each service what it needs" python3 tests/support/compose.py
     run_check "the binaries as released are hardened" hardened
     run_check "the licence of every dependency is known" licences_known
     run_check "static analysis is clean" make --no-print-directory lint

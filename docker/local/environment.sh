@@ -43,8 +43,7 @@ choose_ports() {
 make_secrets() {
     local name
     mkdir -p "$RUN_DIR/secrets" && chmod 700 "$RUN_DIR/secrets"
-    for name in signing_key payments cursor daraja_key daraja_secret daraja_passkey database_superuser \
-        $(printf 'database_%s ' $OWNERS import); do
+    for name in $SECRETS; do
         [ -s "$RUN_DIR/secrets/$name" ] || (umask 077 && openssl rand -hex 32 >"$RUN_DIR/secrets/$name")
     done
 }
@@ -164,7 +163,7 @@ DC_DARAJA_CONSUMER_KEY_FILE=$RUN_DIR/secrets/daraja_key
 DC_DARAJA_CONSUMER_SECRET_FILE=$RUN_DIR/secrets/daraja_secret
 DC_DARAJA_PASSKEY_FILE=$RUN_DIR/secrets/daraja_passkey
 DC_DARAJA_INITIATOR=local
-DC_DARAJA_SECURITY_CREDENTIAL=bG9jYWw=
+DC_DARAJA_SECURITY_CREDENTIAL_FILE=$RUN_DIR/secrets/daraja_credential
 DC_DARAJA_CALLBACK_URL=http://127.0.0.1:$PORT/api
 DC_DARAJA_CALLBACK_SOURCES=127.0.0.1
 DC_SPOOL_DIR=$RUN_DIR/spool
