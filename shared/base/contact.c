@@ -100,12 +100,24 @@ char *contact_mask(struct arena *arena, const char *text)
     return masked;
 }
 
+// What people write between digits, and what comes along when a number is copied from a phone: blanks and hyphens that keep it together,
+// marks of direction around it.
+static size_t separator_length(const char *at)
+{
+    static const char *const separators[] = {" ", "-", ".", "(", ")", "/", "\u00a0", "\u202f", "\u2010", "\u2011", "\u2013",
+                                             "\u200e", "\u200f", "\u202a", "\u202c", "\u2066", "\u2068", "\u2069"};
+    for (size_t i = 0; i < COUNT_OF(separators); i++)
+        if (text_starts_with(at, separators[i])) return strlen(separators[i]);
+    return 0;
+}
+
 bool phone_normalise(const char *text, char out[14])
 {
     char digits[16];
-    size_t count = 0;
-    for (const char *at = text; *at; at++) {
-        if (strchr(" -.()/", *at) || (*at == '+' && count == 0)) continue;
+    size_t count = 0, skipped = 0;
+    for (const char *at = text; *at; at += skipped ? skipped : 1) {
+        skipped = separator_length(at);
+        if (skipped || (*at == '+' && count == 0)) continue;
         if (!isdigit((unsigned char)*at) || count >= sizeof digits - 1) return false;
         digits[count++] = *at;
     }

@@ -58,7 +58,8 @@ static void masking_keeps_the_rest(void **state)
 static void kenyan_numbers_are_normalised(void **state)
 {
     (void)state;
-    static const char *const same[] = {"0722000111", "0722 000 111", "722000111", "254722000111", "+254 722-000-111", "(0722) 000.111"};
+    static const char *const same[] = {"0722000111", "0722 000 111", "722000111", "254722000111", "+254 722-000-111", "(0722) 000.111",
+                                       "\u202a+254\u00a0722\u00a0000111\u202c", "0722\u2011000\u2011111"};
     char phone[14];
     for (size_t i = 0; i < COUNT_OF(same); i++) {
         assert_true(phone_normalise(same[i], phone));
