@@ -69,7 +69,7 @@ static bool no_path(const char *path, struct error *err)
         {"/reset-password", "POST /api/auth/password-reset/confirm with {\"token\": \"…\", \"new_password\": \"…\"}"},
     };
     for (size_t i = 0; i < COUNT_OF(pages); i++)
-        if (strcmp(path, pages[i].path) == 0)
+        if (text_equal(path, pages[i].path))
             return error_set(err, &problem_not_found, "This page is the site's, and no site is here. It sends the token of the link: %s.", pages[i].request);
     return error_set(err, &problem_not_found, NULL);
 }
