@@ -30,11 +30,11 @@
 static struct payments_database made;
 static struct http_server *mpesa;
 
-// What M-Pesa does; set while nobody calls it.
+// What M-Pesa does.
 static struct {
-    bool holds_tokens, holds_answers; // until they are let go: tokens to nobody, answers as they are
-    const char *answer;               // to a push or refund
-    int status;
+    atomic_bool holds_tokens, holds_answers; // until they are let go: tokens to nobody, answers as they are
+    const char *_Atomic answer;              // to a push or refund
+    _Atomic int status;
 } does;
 static atomic_bool let_go;
 static _Atomic int held, tokens_given, calls_taken;
