@@ -59,6 +59,14 @@ static bool check_phone(struct request *rq, const char *phone_number, int64_t am
 bool purchase_list(struct request *rq, struct response *rs, struct error *err)
 {
     const struct purchases_query *query = rq->query;
+    const struct page_list list = {.member = "purchases", .list = &SQL_purchase_list_all, .count = &SQL_purchase_count_all,
+                                   .filters = DB_IN(DB_TEXT(query->status))};
+    return rq->caller.is_admin ? page_answer(rq, rs, query->page, query->per_page, query->cursor, &list, err) : purchase_list_own(rq, rs, err);
+}
+
+bool purchase_list_own(struct request *rq, struct response *rs, struct error *err)
+{
+    const struct purchases_query *query = rq->query;
     const struct page_list list = {.member = "purchases", .list = &SQL_purchase_list, .count = &SQL_purchase_count,
                                    .filters = DB_IN(DB_TEXT(rq->caller.user_id), DB_TEXT(query->status))};
     return page_answer(rq, rs, query->page, query->per_page, query->cursor, &list, err);

@@ -191,11 +191,26 @@ static void nobody_pays_for_who_is_not_there(void **state)
     expect_problem(&not_hers, 403);
 }
 
+static bool lists(const struct person *who, const char *path, const char *purchase_id)
+{
+    struct answer answer = call(who, "GET", path, NULL);
+    expect_status(&answer, 200);
+    json_t *purchase;
+    size_t i;
+    json_array_foreach(at(&answer, "purchases"), i, purchase)
+        if (text_equal(json_string_value(json_object_get(purchase, "id")), purchase_id)) return true;
+    return false;
+}
+
 static void others_do_not_see_a_purchase(void **state)
 {
     (void)state;
     struct person ann = person_register("employer"), other = person_register("employer"), admin = admin_login();
-    const char *path = arena_printf(story_arena(), "/api/payments/purchases/%s", buy(&ann, phone_ending("111")));
+    const char *purchase_id = buy(&ann, phone_ending("111")), *path = arena_printf(story_arena(), "/api/payments/purchases/%s", purchase_id);
+    assert_true(lists(&ann, "/api/payments/purchases", purchase_id));
+    assert_true(lists(&admin, "/api/payments/purchases", purchase_id)); // she sees all
+    assert_false(lists(&admin, "/api/payments/my-purchases", purchase_id));
+    assert_false(lists(&other, "/api/payments/purchases", purchase_id));
     struct answer theirs = call(&other, "GET", path, NULL), admins = call(&admin, "GET", path, NULL), visitors = call(NULL, "GET", path, NULL);
     expect_problem(&theirs, 404);
     expect_problem(&visitors, 401);

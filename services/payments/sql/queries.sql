@@ -92,6 +92,17 @@ SELECT purchase_json(u, p), (u).purchase_date || '|' || (u).id
 -- name: purchase_count
 SELECT count(*) FROM (SELECT FROM user_purchases WHERE user_id = $1 AND ($2::text IS NULL OR status = $2) LIMIT $3) AS capped;
 
+-- name: purchase_list_all
+-- Of all users, for administrators; the parameters are those of purchase_list from its second on.
+SELECT purchase_json(u, p), (u).purchase_date || '|' || (u).id
+  FROM (SELECT u, p FROM user_purchases AS u LEFT JOIN pushes AS p ON p.subject_kind = 'purchase' AND p.subject_id = u.id
+         WHERE ($1::text IS NULL OR u.status = $1)
+           AND ($2::text IS NULL OR (u.purchase_date, u.id) < (split_part($2, '|', 1)::timestamptz, split_part($2, '|', 2)))
+         ORDER BY u.purchase_date DESC, u.id DESC OFFSET $3 LIMIT $4) AS page;
+
+-- name: purchase_count_all
+SELECT count(*) FROM (SELECT FROM user_purchases WHERE $1::text IS NULL OR status = $1 LIMIT $2) AS capped;
+
 -- name: purchase_completed
 -- $1 purchase, $2 receipt. Money and credits once: the ledger refuses a second time.
 WITH done AS (
