@@ -15,7 +15,8 @@ bool agency_payment_list(struct request *rq, struct response *rs, struct error *
     return page_answer(rq, rs, query->page, query->per_page, query->cursor, &list, err);
 }
 
-// Asked for twice, it is one payment; without a phone it fails at once, and the asker hears so.
+// Asked for twice, it is one payment; without a phone it fails at once, and the asker hears so. Where the phone has a prompt already it
+// waits its turn (push_take), so it is locked alone for who buys meanwhile: she finds this one.
 bool fee_requested(struct app *app, struct db *db, const struct event *event, struct error *err)
 {
     const struct fee_input *fee = event->input;
@@ -24,6 +25,7 @@ bool fee_requested(struct app *app, struct db *db, const struct event *event, st
     enum db_found found = db_row(db, &SQL_fee_known, DB_IN(DB_TEXT(fee->fee_id)), DB_OUT(DB_GET_TEXT(&known)), err);
     if (found != DB_NONE) return found == DB_FOUND;
     if (db_row(db, &SQL_payer_phone, DB_IN(DB_TEXT(fee->payer_user_id)), DB_OUT(DB_GET_TEXT(&phone_number)), err) == DB_FAILED) return false;
+    if (phone_number && !db_exec(db, &SQL_phone_lock, DB_IN(DB_TEXT(phone_number)), NULL, err)) return false;
     id_new(clock_now_ms(app->clock), id);
     id_new(clock_now_ms(app->clock), push_id);
     if (!db_exec(db, &SQL_agency_payment_insert,

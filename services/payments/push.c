@@ -53,7 +53,7 @@ static bool take(struct app *app, struct arena *arena, struct attempt *attempt, 
     struct db db;
     if (!attempt_begin(attempt, &SQL_push_give_back, app, arena, err)) return false;
     db_begin(&db, app->pool, DB_READ, arena); // one statement
-    enum db_found found = db_row(&db, &SQL_push_take, DB_IN(DB_INT(daraja_lease_s(app)), DB_TEXT(attempt->id)),
+    enum db_found found = db_row(&db, &SQL_push_take, DB_IN(DB_INT(daraja_lease_s(app)), DB_TEXT(attempt->id), DB_INT(payments_settings_of(app)->repeat_s)),
                                  DB_OUT(DB_GET_TEXT(&ret->id), DB_GET_TEXT(&ret->phone_number), DB_GET_INT(&ret->amount), DB_GET_INT(&ret->age_s)), err);
     db_end(&db);
     *ret_found = found == DB_FOUND;

@@ -179,7 +179,7 @@ static void what_mpesa_speaks_of_was_sent(void **state)
         callback_worked_off(&made, "a", is_one ? callback("co-a", "0", "500", "\"R1\"") : "<html>");
         assert_string_equal(cell(&made, "SELECT state FROM pushes"), "unknown");
         struct db db = kit_session(&made.kit, DB_WRITE);
-        assert_int_equal(db_row(&db, &SQL_push_take, DB_IN(DB_INT(60), DB_TEXT("an attempt")), (struct db_targets){0}, &made.kit.err), DB_NONE);
+        assert_int_equal(db_row(&db, &SQL_push_take, DB_IN(DB_INT(60), DB_TEXT("an attempt"), DB_INT(120)), (struct db_targets){0}, &made.kit.err), DB_NONE);
         db_end(&db);
     }
 }

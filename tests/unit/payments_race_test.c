@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 
+#include "agency_payment.h"
 #include "api.h"
 #include "eventually.h"
 #include "purchase.h"
@@ -89,6 +90,27 @@ static void an_impatient_buyer_gets_one_prompt(void **state)
     }
 }
 
+// A fee is due for her phone at the moment at which she buys: she is told to answer one after the other.
+static void a_buyer_finds_the_fee_of_the_same_moment(void **state)
+{
+    (void)state;
+    const struct purchase_input input = {.package_id = "p1", .phone_number = "+254722000111"};
+    const struct fee_input fee = {.fee_id = "f1", .agency_id = "ag1", .payer_user_id = "u1", .payment_type = "hiring", .amount = 150000};
+    const struct event event = {.input = &fee};
+    struct asked purchase = {.handler = purchase_create, .input = &input};
+    struct db db = kit_session(&made.kit, DB_WRITE);
+    pthread_t other;
+    cell(&made, "INSERT INTO payers VALUES ('u1', '+254722000111', '1')");
+    kit_assert_fine(&made.kit, fee_requested(&made.app, &db, &event, &made.kit.err));
+    pthread_create(&other, NULL, ask_and_commit, &purchase);
+    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+    kit_assert_fine(&made.kit, db_commit(&db, &made.kit.err));
+    db_end(&db);
+    pthread_join(other, NULL);
+    assert_false(purchase.done);
+    assert_ptr_equal(purchase.err.problem, &problem_phone_busy);
+}
+
 // A part is asked for and paid back between another's look at the payment and her asking for the whole.
 static void no_more_is_given_back_than_was_paid(void **state)
 {
@@ -112,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(an_impatient_buyer_gets_one_prompt, clean),
+        cmocka_unit_test_setup(a_buyer_finds_the_fee_of_the_same_moment, clean),
         cmocka_unit_test_setup(no_more_is_given_back_than_was_paid, clean),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

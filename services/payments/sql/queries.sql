@@ -48,7 +48,7 @@ SELECT package_json(made) FROM made;
 SELECT price, (price + 99) / 100 * 100 FROM payment_packages WHERE id = $1 AND is_active FOR SHARE;
 
 -- name: phone_lock
--- Who buys for one phone comes one after the other: the second finds the first one's prompt.
+-- Who has one phone prompted comes one after the other: the second finds the first one's prompt.
 SELECT pg_advisory_xact_lock(hashtextextended('phone ' || $1, 0));
 
 -- name: phone_in_use
@@ -242,11 +242,15 @@ SELECT count(*) FROM (SELECT FROM agency_payments WHERE (payer_user_id = $1 OR $
 -- pushes
 
 -- name: push_take
--- The next push that is due, for $1 seconds, taken by the attempt $2. A phone that has a prompt on it waits its turn.
+-- The next push that is due, for $1 seconds, taken by the attempt $2. A phone that has a prompt on it waits its turn, and one that
+-- paid the same amount in the last $3 seconds until M-Pesa takes it again.
 UPDATE pushes SET state = 'pushing', taken_by = $2, act_at = now() + make_interval(secs => $1::integer)
  WHERE id = (SELECT p.id FROM pushes AS p
               WHERE p.state = 'created' AND p.act_at <= now()
                 AND NOT EXISTS (SELECT FROM pushes AS busy WHERE busy.phone_number = p.phone_number AND busy.state IN ('pushing', 'pushed'))
+                AND NOT EXISTS (SELECT FROM pushes AS paid
+                                 WHERE paid.phone_number = p.phone_number AND paid.created_at > now() - interval '1 hour' AND paid.state = 'completed'
+                                   AND paid.amount = p.amount AND paid.settled_at > now() - make_interval(secs => $3::integer))
               ORDER BY p.act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, phone_number, amount, extract(epoch FROM now() - created_at)::bigint;
 
