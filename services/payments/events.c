@@ -2,6 +2,7 @@
 // What payments tells the others (by the statements of sql/queries.sql), and what it listens to.
 #include "agency_payment.h"
 #include "api.h"
+#include "erased.h"
 
 FIELDS_OUT(package_event, MUST_TEXT("package_id", "Package."), MUST_TEXT("name", "For people."), MUST("price", FIELD_NUMBER, "KES."),
            MUST("contacts_included", FIELD_INTEGER, "Credits."), MUST("is_active", FIELD_BOOLEAN, "On sale."), MUST_TIME("updated_at", "Last change."))
@@ -69,7 +70,7 @@ const struct subscription payments_subscriptions[] = {
     {&topic_workers, NULL, .statement = &SQL_worker_forget, .doc = "She can no longer be unlocked."},
     {&topic_contacts, EVENT_TYPE("user.contact_changed"), &payer_input_fields, .statement = &SQL_payer_apply, .doc = "The phone for fees."},
     {&topic_contacts, NULL, .statement = &SQL_payer_forget, .doc = "The phone goes."},
-    {&topic_users, NULL, .statement = &SQL_person_forget, .doc = "Phones go, the money stays."},
+    {&topic_users, NULL, .handler = person_erased, .doc = "Phones go, what waits for its prompt ends, the money stays."},
     {&topic_fees, EVENT_TYPE("membership.fee_requested"), &fee_input_fields, fee_requested, "A worker joins an agency."},
     {&topic_fees, EVENT_TYPE("hire.fee_requested"), &fee_input_fields, fee_requested, "An employer hires through an agency."},
     {&topic_fees, EVENT_TYPE("subscription.fee_requested"), &fee_input_fields, fee_requested, "An agency subscribes."},

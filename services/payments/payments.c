@@ -7,6 +7,7 @@
 #include "attempt.h"
 #include "callback.h"
 #include "daraja.h"
+#include "erased.h"
 #include "log.h"
 #include "outbox.h"
 #include "push.h"
@@ -129,7 +130,8 @@ static bool clean_up(struct app *app, struct db *db, struct error *err)
 {
     const struct payments_settings *settings = payments_settings_of(app);
     return db_exec(db, &SQL_callback_redact, DB_IN(DB_INT(settings->callback_retention_d)), NULL, err) &&
-           db_exec(db, &SQL_refund_unknown, DB_IN(DB_INT(settings->refund_wait_h * 3600)), NULL, err) && db_exec(db, &SQL_erased_forget, DB_NOTHING, NULL, err);
+           db_exec(db, &SQL_refund_unknown, DB_IN(DB_INT(settings->refund_wait_h * 3600)), NULL, err) && erased_end(app, db, err) &&
+           db_exec(db, &SQL_erased_forget, DB_NOTHING, NULL, err);
 }
 
 static bool count_open(struct app *app, struct db *db, struct error *err)

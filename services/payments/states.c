@@ -15,6 +15,7 @@ static const struct transition {
     const char *why;
 } transitions[] = {
     {PUSH_CREATED, EVENT_LOST, PUSH_UNKNOWN, "M-Pesa speaks of it all the same"},
+    {PUSH_CREATED, EVENT_CANCELLED, PUSH_FAILED, "its person is erased"},
     {PUSH_PUSHING, EVENT_ACCEPTED, PUSH_PUSHED, "M-Pesa took it"},
     {PUSH_PUSHING, EVENT_NOT_SENT, PUSH_CREATED, "surely never sent"},
     {PUSH_PUSHING, EVENT_REFUSED, PUSH_FAILED, "M-Pesa refused it"},

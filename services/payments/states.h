@@ -16,6 +16,7 @@ enum push_event {
     EVENT_NOT_PAID,   // … says not paid
     EVENT_TIMED_OUT,  // … says that nobody answered the prompt
     EVENT_GIVEN_UP,   // nobody ever said anything
+    EVENT_CANCELLED,  // it is not to be sent any more
 };
 
 const char *push_state_name(enum push_state state);

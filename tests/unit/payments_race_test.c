@@ -12,6 +12,7 @@
 
 #include "agency_payment.h"
 #include "api.h"
+#include "erased.h"
 #include "eventually.h"
 #include "purchase.h"
 #include "refund.h"
@@ -111,6 +112,46 @@ static void a_buyer_finds_the_fee_of_the_same_moment(void **state)
     assert_ptr_equal(purchase.err.problem, &problem_phone_busy);
 }
 
+static void *erase(void *argument)
+{
+    struct error *err = argument;
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(1 << 20);
+    struct db db;
+    db_begin(&db, made.kit.pool, DB_WRITE, arena);
+    (void)!(person_erased(&made.app, &db, &(struct event){.key = "u1"}, err) && db_commit(&db, err));
+    db_end(&db);
+    return NULL;
+}
+
+// A worker takes her push at the moment at which she is erased: whichever comes first, it is sent or cancelled, and never both.
+static void a_push_is_sent_or_cancelled(void **state)
+{
+    for (int is_taken_first = 0; is_taken_first < 2; is_taken_first++) {
+        clean(state);
+        purchase_pushed(&made, "a", "u1", "+254722000111");
+        cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL");
+        struct db taking = kit_session(&made.kit, DB_WRITE), erasing = kit_session(&made.kit, DB_WRITE);
+        struct db_values in = DB_IN(DB_INT(60), DB_TEXT("an attempt"), DB_INT(120));
+        struct error err = {0};
+        pthread_t other;
+        if (is_taken_first) {
+            assert_int_equal(db_row(&taking, &SQL_push_take, in, (struct db_targets){0}, &made.kit.err), DB_FOUND);
+            pthread_create(&other, NULL, erase, &err);
+            nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+            kit_assert_fine(&made.kit, db_commit(&taking, &made.kit.err));
+            pthread_join(other, NULL);
+            assert_null(err.problem);
+        } else {
+            kit_assert_fine(&made.kit, person_erased(&made.app, &erasing, &(struct event){.key = "u1"}, &made.kit.err));
+            assert_int_equal(db_row(&taking, &SQL_push_take, in, (struct db_targets){0}, &made.kit.err), DB_NONE);
+            kit_assert_fine(&made.kit, db_commit(&erasing, &made.kit.err));
+        }
+        db_end(&taking);
+        db_end(&erasing);
+        assert_string_equal(cell(&made, "SELECT p.state || ' ' || u.status FROM pushes AS p, user_purchases AS u"), is_taken_first ? "pushing pending" : "failed failed");
+    }
+}
+
 // A part is asked for and paid back between another's look at the payment and her asking for the whole.
 static void no_more_is_given_back_than_was_paid(void **state)
 {
@@ -135,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(an_impatient_buyer_gets_one_prompt, clean),
         cmocka_unit_test_setup(a_buyer_finds_the_fee_of_the_same_moment, clean),
+        cmocka_unit_test_setup(a_push_is_sent_or_cancelled, clean),
         cmocka_unit_test_setup(no_more_is_given_back_than_was_paid, clean),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -12,7 +12,7 @@
 #include "states.h"
 
 static const enum push_state all_states[] = {PUSH_CREATED, PUSH_PUSHING, PUSH_PUSHED, PUSH_UNKNOWN, PUSH_COMPLETED, PUSH_FAILED, PUSH_EXPIRED};
-static const enum push_event all_events[] = {EVENT_ACCEPTED, EVENT_REFUSED, EVENT_NOT_SENT, EVENT_LOST, EVENT_SILENT, EVENT_PAID, EVENT_NOT_PAID, EVENT_TIMED_OUT, EVENT_GIVEN_UP};
+static const enum push_event all_events[] = {EVENT_ACCEPTED, EVENT_REFUSED, EVENT_NOT_SENT, EVENT_LOST, EVENT_SILENT, EVENT_PAID, EVENT_NOT_PAID, EVENT_TIMED_OUT, EVENT_GIVEN_UP, EVENT_CANCELLED};
 #define EACH(item_, list_) (size_t item_ = 0; item_ < sizeof(list_) / sizeof(list_[0]); item_++)
 
 static bool leads(enum push_state from, enum push_event event, enum push_state to)
@@ -66,11 +66,17 @@ static void what_may_have_been_sent_is_never_sent_again(void **state)
         }
 }
 
+static void only_what_nobody_has_sent_is_cancelled(void **state)
+{
+    (void)state;
+    for EACH (i, all_states) assert_int_equal(!leads_nowhere(all_states[i], EVENT_CANCELLED), all_states[i] == PUSH_CREATED);
+}
+
 static void a_failure_never_undoes_what_is_settled(void **state)
 {
     (void)state;
     static const enum push_state settled[] = {PUSH_COMPLETED, PUSH_FAILED, PUSH_EXPIRED};
-    static const enum push_event bad[] = {EVENT_REFUSED, EVENT_LOST, EVENT_SILENT, EVENT_NOT_PAID, EVENT_TIMED_OUT, EVENT_GIVEN_UP};
+    static const enum push_event bad[] = {EVENT_REFUSED, EVENT_LOST, EVENT_SILENT, EVENT_NOT_PAID, EVENT_TIMED_OUT, EVENT_GIVEN_UP, EVENT_CANCELLED};
     for EACH (i, settled)
         for EACH (j, bad) assert_true(leads_nowhere(settled[i], bad[j]));
 }
@@ -98,6 +104,7 @@ int main(void)
         cmocka_unit_test(paid_wins_wherever_a_prompt_may_have_been),
         cmocka_unit_test(completed_is_final),
         cmocka_unit_test(what_may_have_been_sent_is_never_sent_again),
+        cmocka_unit_test(only_what_nobody_has_sent_is_cancelled),
         cmocka_unit_test(a_failure_never_undoes_what_is_settled),
         cmocka_unit_test(the_diagram_has_a_line_for_every_change),
     };

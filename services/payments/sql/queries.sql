@@ -243,7 +243,7 @@ SELECT count(*) FROM (SELECT FROM agency_payments WHERE (payer_user_id = $1 OR $
 
 -- name: push_take
 -- The next push that is due, for $1 seconds, taken by the attempt $2. A phone that has a prompt on it waits its turn, and one that
--- paid the same amount in the last $3 seconds until M-Pesa takes it again.
+-- paid the same amount in the last $3 seconds until M-Pesa takes it again. Nobody is prompted who was erased.
 UPDATE pushes SET state = 'pushing', taken_by = $2, act_at = now() + make_interval(secs => $1::integer)
  WHERE id = (SELECT p.id FROM pushes AS p
               WHERE p.state = 'created' AND p.act_at <= now()
@@ -251,6 +251,7 @@ UPDATE pushes SET state = 'pushing', taken_by = $2, act_at = now() + make_interv
                 AND NOT EXISTS (SELECT FROM pushes AS paid
                                  WHERE paid.phone_number = p.phone_number AND paid.created_at > now() - interval '1 hour' AND paid.state = 'completed'
                                    AND paid.amount = p.amount AND paid.settled_at > now() - make_interval(secs => $3::integer))
+                AND NOT EXISTS (SELECT FROM erased AS e WHERE e.user_id = p.user_id)
               ORDER BY p.act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, phone_number, amount, extract(epoch FROM now() - created_at)::bigint;
 
@@ -603,6 +604,13 @@ ON CONFLICT (user_id) DO UPDATE SET phone_number = excluded.phone_number, user_s
 -- name: payer_forget
 DELETE FROM payers WHERE user_id = $1;
 
+-- name: erased_remember
+INSERT INTO erased (user_id) VALUES ($1) ON CONFLICT DO NOTHING;
+
+-- name: erased_waiting
+-- Pushes of erased persons that nobody has sent.
+SELECT id FROM pushes WHERE state = 'created' AND user_id IN (SELECT user_id FROM erased) ORDER BY id;
+
 -- name: person_forget
 -- The money stays, the person goes: phones are cut out of everything that is settled. What is still open follows by the
 -- clean-up job.
@@ -618,8 +626,6 @@ WITH pushes_forgotten AS (
     DELETE FROM idempotency_keys WHERE owner = $1
 ), payer_forgotten AS (
     DELETE FROM payers WHERE user_id = $1
-), remembered AS (
-    INSERT INTO erased (user_id) VALUES ($1) ON CONFLICT DO NOTHING
 )
 INSERT INTO outbox (topic, type, key, data)
 VALUES ('dc.payments.payers', 'ke.domesticconnect.payer.forgotten.v1', $1, json_build_object('user_id', $1));
