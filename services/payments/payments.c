@@ -46,7 +46,7 @@ const struct setting payments_settings[] = {
             .doc = "How long M-Pesa refuses the same amount from the same phone again, in seconds."),
     SETTING(payments_settings, query_first_s, "DC_QUERY_FIRST_S", "25", .min = 1, .max = 600, .doc = "When M-Pesa is asked about a push that no callback came for, in seconds."),
     SETTING(payments_settings, silent_s, "DC_SILENT_S", "180", .min = 1, .max = 3600, .doc = "After how long without a word a push is unknown, in seconds."),
-    SETTING(payments_settings, give_up_h, "DC_GIVE_UP_H", "48", .min = 1, .max = 720, .doc = "After how long an unknown push is given up, in hours."),
+    SETTING(payments_settings, give_up_h, "DC_GIVE_UP_H", "48", .min = 1, .max = 720, .doc = "After how long an unknown push, or a doubt about a settled one, is given up, in hours."),
     SETTING(payments_settings, refund_wait_h, "DC_REFUND_WAIT_H", "24", .min = 1, .max = 720, .doc = "After how long without a result a refund is unknown, in hours."),
     SETTING(payments_settings, callback_retention_d, "DC_CALLBACK_RETENTION_D", "90", .min = 1, .max = 3650,
             .doc = "After how many days phone numbers are cut out of kept callbacks."),

@@ -20,6 +20,7 @@ static bool not_answered(struct app *app, struct arena *arena, const struct open
 static bool settle(struct app *app, struct arena *arena, const struct open_push *push, enum push_event event, const char *code, const char *detail,
                    const char *reason, const char *by, struct error *err);
 static bool look_later(struct app *app, struct arena *arena, const struct open_push *push, const char *detail, struct error *err);
+static bool doubt_given_up(struct app *app, struct arena *arena, const struct open_push *push, const char *detail, struct error *err);
 static int64_t wait_s(const struct app *app, const struct open_push *push);
 
 bool query_next(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err)
@@ -96,6 +97,8 @@ static bool not_answered(struct app *app, struct arena *arena, const struct open
 {
     const struct payments_settings *settings = payments_settings_of(app);
     const char *detail = query->detail ? query->detail : query->state == DARAJA_PENDING ? "still being processed" : "the query was not answered";
+    const bool is_settled = text_equal(push->state_name, "failed") || text_equal(push->state_name, "expired");
+    if (push->age_s > settings->give_up_h * 3600 && is_settled) return doubt_given_up(app, arena, push, detail, err);
     if (push->age_s > settings->give_up_h * 3600 && text_equal(push->state_name, "unknown"))
         return settle(app, arena, push, EVENT_GIVEN_UP, NULL, detail, "M-Pesa never told us of a payment. If you were charged, tell us, please.", "nobody", err);
     if (push->age_s > settings->silent_s && text_equal(push->state_name, "pushed"))
@@ -126,5 +129,16 @@ static bool look_later(struct app *app, struct arena *arena, const struct open_p
     db_begin(&db, app->pool, DB_READ, arena);
     const bool ok = db_exec(&db, &SQL_query_later, DB_IN(DB_TEXT(push->id), DB_INT(wait_s(app, push)), DB_TEXT(detail)), NULL, err);
     db_end(&db);
+    return ok;
+}
+
+// M-Pesa has never said whether a settled push was paid after all: somebody has to look.
+static bool doubt_given_up(struct app *app, struct arena *arena, const struct open_push *push, const char *detail, struct error *err)
+{
+    struct db db;
+    db_begin(&db, app->pool, DB_READ, arena);
+    const bool ok = db_exec(&db, &SQL_doubt_given_up, DB_IN(DB_TEXT(push->id), DB_TEXT(detail)), NULL, err);
+    db_end(&db);
+    if (ok) log_warning("doubt_given_up", LOG_TEXT("push", push->id));
     return ok;
 }

@@ -28,7 +28,7 @@ static bool read_report(struct app *app, struct arena *arena, json_t **ret, stru
     const char *json = NULL;
     int64_t hurried = 0;
     db_begin(&db, app->pool, DB_READ, arena);
-    const bool ok = db_exec(&db, &SQL_reconcile_hurry, DB_NOTHING, &hurried, err) && db_text(&db, &SQL_reconcile, DB_IN(DB_INT(OVERDUE_S)), &json, NULL, err);
+    const bool ok = db_text(&db, &SQL_reconcile, DB_IN(DB_INT(OVERDUE_S)), &json, NULL, err) && db_exec(&db, &SQL_reconcile_hurry, DB_NOTHING, &hurried, err);
     db_end(&db);
     if (ok) printf("%lld open payment(s); the running service asks M-Pesa about them now\n", (long long)hurried);
     *ret = ok && json ? json_parse(json, strlen(json), err) : NULL;

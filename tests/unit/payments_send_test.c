@@ -219,6 +219,63 @@ static void a_refund_that_was_surely_not_sent_gives_the_credits_back(void **stat
     assert_int_equal(number(&made, "SELECT balance FROM ledger_balances"), 3);
 }
 
+// --- A doubt ----------------------------------------------------------------------------------------
+
+#define NO_WORD "{\"requestId\":\"r\",\"errorCode\":\"500.001.1001\",\"errorMessage\":\"The transaction is being processed\"}"
+#define PAID "{\"Body\":{\"stkCallback\":{\"MerchantRequestID\":\"m-a\",\"CheckoutRequestID\":\"co-a\",\"ResultCode\":0,\"ResultDesc\":\"said\",\"CallbackMetadata\":" \
+             "{\"Item\":[{\"Name\":\"Amount\",\"Value\":%s},{\"Name\":\"MpesaReceiptNumber\",\"Value\":\"R1\"}]}}}}"
+
+static bool asked(void)
+{
+    bool worked = false;
+    kit_assert_fine(&made.kit, query_next(&made.app, made.kit.arena, NULL, &worked, &made.kit.err));
+    return worked;
+}
+
+static const char *report(void)
+{
+    struct db db = kit_session(&made.kit, DB_READ);
+    const char *json = NULL;
+    kit_assert_fine(&made.kit, db_text(&db, &SQL_reconcile, DB_IN(DB_INT(3600)), &json, NULL, &made.kit.err));
+    db_end(&db);
+    return json;
+}
+
+static void hurry(void)
+{
+    struct db db = kit_session(&made.kit, DB_READ);
+    kit_assert_fine(&made.kit, db_exec(&db, &SQL_reconcile_hurry, DB_NOTHING, NULL, &made.kit.err));
+    db_end(&db);
+}
+
+// M-Pesa never says whether a failed push was paid after all: that is for somebody to look at, and what comes later counts once.
+static void a_doubt_is_given_up_and_money_counts_all_the_same(void **state)
+{
+    (void)state;
+    does.answer = NO_WORD;
+    does.status = 500;
+    purchase_pushed(&made, "a", "u1", "+254722000111");
+    purchase_settled(&made, "a", EVENT_NOT_PAID, NULL);
+    assert_string_equal(callback_worked_off(&made, "a", arena_printf(made.kit.arena, PAID, "499")), "doubtful");
+    assert_true(asked()); // and again later
+    assert_int_equal(number(&made, "SELECT count(*) FROM pushes WHERE in_doubt AND act_at < now() + interval '1 hour'"), 1);
+    assert_null(strstr(report(), "doubt_given_up"));
+    cell(&made, "UPDATE stk_callbacks SET received_at = now() - interval '49 hours'; UPDATE pushes SET act_at = now()");
+    assert_true(asked());
+    assert_non_null(strstr(report(), "doubt_given_up"));
+    assert_false(asked());
+    hurry(); // an operator has it asked about once more
+    assert_true(asked());
+    assert_false(asked());
+    assert_non_null(strstr(report(), "doubt_given_up"));
+    assert_string_equal(callback_worked_off(&made, "a", arena_printf(made.kit.arena, PAID, "498")), "doubtful");
+    assert_true(asked());
+    assert_null(strstr(report(), "doubt_given_up"));
+    for (int i = 0; i < 2; i++) callback_worked_off(&made, "a", arena_printf(made.kit.arena, PAID, "500"));
+    assert_int_equal(number(&made, "SELECT sum(amount) FROM ledger_entries WHERE kind = 'paid'"), 50000);
+    assert_non_null(strstr(report(), "paid_late"));
+}
+
 // --- A database that was away for a moment -----------------------------------------------------------
 
 static int failures, records;
@@ -255,6 +312,7 @@ int main(void)
         cmocka_unit_test_setup(a_late_refusal_is_an_answer, all_is_well),
         cmocka_unit_test_setup(what_was_surely_not_sent_does_not_wait_for_days, all_is_well),
         cmocka_unit_test_setup(a_refund_that_was_surely_not_sent_gives_the_credits_back, all_is_well),
+        cmocka_unit_test_setup(a_doubt_is_given_up_and_money_counts_all_the_same, all_is_well),
         cmocka_unit_test_setup(what_was_sent_is_recorded_when_the_database_is_back, all_is_well),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

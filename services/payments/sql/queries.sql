@@ -326,12 +326,14 @@ RETURNING id, state, checkout_request_id, query_count, extract(epoch FROM now() 
           CASE WHEN NOT EXISTS (SELECT FROM pushes AS o WHERE o.receipt = pushes.told_receipt) THEN told_receipt END;
 
 -- name: query_doubt_take
--- A settled push that a doubtful callback says was paid after all.
+-- A settled push that a doubtful callback says was paid after all; its age is that of the last such callback.
 UPDATE pushes SET act_at = now() + make_interval(secs => $1::integer), query_count = query_count + 1
  WHERE id = (SELECT p.id FROM pushes AS p
               WHERE p.in_doubt AND p.state IN ('failed', 'expired') AND p.act_at <= now() AND p.checkout_request_id IS NOT NULL
               ORDER BY p.act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, state, checkout_request_id, query_count, 0,
+RETURNING id, state, checkout_request_id, query_count,
+          coalesce(extract(epoch FROM now() - (SELECT max(received_at) FROM stk_callbacks AS c
+                                                WHERE c.push_id = pushes.id AND c.outcome IN ('doubtful', 'malformed')))::bigint, 0),
           CASE WHEN NOT EXISTS (SELECT FROM pushes AS o WHERE o.receipt = pushes.told_receipt) THEN told_receipt END;
 
 -- name: query_later
@@ -340,6 +342,10 @@ UPDATE pushes SET act_at = now() + make_interval(secs => $2::integer), result_de
 -- name: doubt_over
 -- M-Pesa was asked; unless something doubtful has come meanwhile, which has made the lease end.
 UPDATE pushes SET in_doubt = false WHERE id = $1 AND act_at > now();
+
+-- name: doubt_given_up
+-- Asked about no more, unless something doubtful comes or has come meanwhile: the doubt stays, as a finding.
+UPDATE pushes SET act_at = 'infinity', result_detail = $2 WHERE id = $1 AND act_at > now() AND in_doubt;
 
 -- callbacks
 
@@ -551,6 +557,8 @@ WITH payments AS ( -- by M-Pesa: what is asked for here, not legacy rows
     UNION ALL
     SELECT 'given_up', subject_id, settled_at, jsonb_build_object('detail', result_detail) FROM pushes WHERE state = 'expired' AND answered_by = 'nobody'
     UNION ALL
+    SELECT 'doubt_given_up', subject_id, settled_at, jsonb_build_object('detail', result_detail) FROM pushes WHERE in_doubt AND act_at = 'infinity'
+    UNION ALL
     SELECT 'paid_late', subject_id, settled_at, '{}' FROM pushes WHERE was_late
     UNION ALL
     SELECT 'refund_paid_late', id, settled_at, jsonb_build_object('payment', subject_id) FROM refunds WHERE was_late
@@ -582,8 +590,8 @@ SELECT count(*), coalesce(floor(extract(epoch FROM now() - min(created_at))), 0)
         UNION ALL SELECT created_at FROM pushes WHERE state IN ('pushing', 'pushed', 'unknown')) AS open;
 
 -- name: reconcile_hurry
--- All that is open is asked about now.
-UPDATE pushes SET act_at = now() WHERE state IN ('pushed', 'unknown') AND checkout_request_id IS NOT NULL;
+-- All that is open is asked about now, and once more what is in doubt.
+UPDATE pushes SET act_at = now() WHERE (state IN ('pushed', 'unknown') OR (in_doubt AND state IN ('failed', 'expired'))) AND checkout_request_id IS NOT NULL;
 
 -- what others tell: $1 the key, $2 the data, $3 the sequence (see struct subscription)
 
