@@ -4,25 +4,25 @@
 #include <time.h>
 
 #include "clock.h"
-#include "log.h"
 #include "service.h"
 
 #define RECORD_TRIES 10
 
-static bool give(const struct attempt *attempt, const struct sql *give_back, struct app *app, struct arena *arena, struct error *err)
+struct giving {
+    struct app *app;
+    const struct attempt *attempt;
+    attempt_give_back give_back;
+};
+
+static bool give(struct db *db, void *argument, struct error *err)
 {
-    struct db db;
-    int64_t count = 0;
-    db_begin(&db, app->pool, DB_READ, arena); // one statement
-    const bool ok = db_exec(&db, give_back, DB_IN(DB_TEXT(attempt->id)), &count, err);
-    db_end(&db);
-    if (count) log_warning("taken_and_given_back", LOG_TEXT("statement", give_back->name), LOG_TEXT("attempt", attempt->id));
-    return ok;
+    const struct giving *giving = argument;
+    return giving->give_back(giving->app, db, giving->attempt->id, err);
 }
 
-bool attempt_begin(struct attempt *attempt, const struct sql *give_back, struct app *app, struct arena *arena, struct error *err)
+bool attempt_begin(struct attempt *attempt, attempt_give_back give_back, struct app *app, struct arena *arena, struct error *err)
 {
-    if (attempt->is_lost && !give(attempt, give_back, app, arena, err)) return false;
+    if (attempt->is_lost && !db_transaction(app->pool, DB_WRITE, arena, give, &(struct giving){app, attempt, give_back}, err)) return false;
     attempt->is_lost = false;
     id_new(clock_now_ms(app->clock), attempt->id);
     return true;

@@ -8,6 +8,8 @@
 
 #define TRIES_FOR_S 600 // what M-Pesa will not take for so long is given back to the buyer
 
+static const char not_reached[] = "M-Pesa could not be reached. Nothing was paid; try again later.";
+
 struct taken_push {
     const char *id, *phone_number;
     int64_t amount, age_s;
@@ -51,7 +53,7 @@ bool push_next(struct app *app, struct arena *arena, void *state, bool *ret_work
 static bool take(struct app *app, struct arena *arena, struct attempt *attempt, struct taken_push *ret, bool *ret_found, struct error *err)
 {
     struct db db;
-    if (!attempt_begin(attempt, &SQL_push_give_back, app, arena, err)) return false;
+    if (!attempt_begin(attempt, push_give_back, app, arena, err)) return false;
     db_begin(&db, app->pool, DB_READ, arena); // one statement
     enum db_found found = db_row(&db, &SQL_push_take, DB_IN(DB_INT(daraja_lease_s(app)), DB_TEXT(attempt->id), DB_INT(payments_settings_of(app)->repeat_s)),
                                  DB_OUT(DB_GET_TEXT(&ret->id), DB_GET_TEXT(&ret->phone_number), DB_GET_INT(&ret->amount), DB_GET_INT(&ret->age_s)), err);
@@ -60,6 +62,17 @@ static bool take(struct app *app, struct arena *arena, struct attempt *attempt, 
     if (found == DB_FAILED && err->problem == &problem_conflict) error_clear(err); // another worker was faster with this phone
     attempt->is_lost = err->problem != NULL;
     return err->problem == NULL;
+}
+
+bool push_give_back(struct app *app, struct db *db, const char *attempt_id, struct error *err)
+{
+    const char *push_id = NULL;
+    enum settled settled;
+    enum db_found found = db_row(db, &SQL_push_lost, DB_IN(DB_TEXT(attempt_id)), DB_OUT(DB_GET_TEXT(&push_id)), err);
+    if (found != DB_FOUND) return found == DB_NONE;
+    log_warning("push_given_back", LOG_TEXT("push", push_id), LOG_TEXT("attempt", attempt_id));
+    const struct settlement not_sent = {.push_id = push_id, .event = EVENT_NOT_SENT, .detail = "never sent", .reason = not_reached, .by = "push"};
+    return push_settle(app, db, &not_sent, &settled, err);
 }
 
 static struct settlement settlement_of(const struct app *app, const struct taken_push *push, const struct daraja_answer *answer)
@@ -74,7 +87,7 @@ static struct settlement settlement_of(const struct app *app, const struct taken
     case DARAJA_LOST: settlement.event = EVENT_LOST; break;
     case DARAJA_NOT_SENT:
         settlement.event = push->age_s < TRIES_FOR_S ? EVENT_NOT_SENT : EVENT_REFUSED;
-        settlement.reason = "M-Pesa could not be reached. Nothing was paid; try again later.";
+        settlement.reason = not_reached;
         settlement.wait_s = answer->wait_s;
         break;
     }

@@ -10,5 +10,9 @@ bool settle_next(struct app *app, struct arena *arena, void *state, bool *ret_wo
 bool query_next(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err);
 bool refund_next(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err);
 
+// For attempt_begin.
+MUST_USE bool push_give_back(struct app *app, struct db *db, const char *attempt_id, struct error *err);
+MUST_USE bool refund_give_back(struct app *app, struct db *db, const char *attempt_id, struct error *err);
+
 // push_settle in a transaction of its own.
 MUST_USE bool push_settle_now(struct app *app, struct arena *arena, const struct settlement *settlement, enum settled *ret, struct error *err);

@@ -17,6 +17,7 @@ struct sent {
 };
 
 static bool take(struct app *app, struct arena *arena, struct attempt *attempt, struct taken_refund *ret, bool *ret_found, struct error *err);
+static bool try_again(struct db *db, const char *refund_id, const struct daraja_answer *answer, struct error *err);
 static bool record(struct db *db, void *argument, struct error *err);
 
 bool refund_next(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err)
@@ -36,7 +37,7 @@ bool refund_next(struct app *app, struct arena *arena, void *state, bool *ret_wo
 static bool take(struct app *app, struct arena *arena, struct attempt *attempt, struct taken_refund *ret, bool *ret_found, struct error *err)
 {
     struct db db;
-    if (!attempt_begin(attempt, &SQL_refund_give_back, app, arena, err)) return false;
+    if (!attempt_begin(attempt, refund_give_back, app, arena, err)) return false;
     db_begin(&db, app->pool, DB_READ, arena); // one statement
     enum db_found found = db_row(&db, &SQL_refund_take, DB_IN(DB_INT(daraja_lease_s(app)), DB_TEXT(attempt->id)),
                                  DB_OUT(DB_GET_TEXT(&ret->refund.refund_id), DB_GET_TEXT(&ret->method), DB_GET_INT(&ret->refund.amount),
@@ -46,6 +47,16 @@ static bool take(struct app *app, struct arena *arena, struct attempt *attempt, 
     attempt->is_lost = found == DB_FAILED;
     *ret_found = found == DB_FOUND;
     return !attempt->is_lost;
+}
+
+bool refund_give_back(struct app *app, struct db *db, const char *attempt_id, struct error *err)
+{
+    (void)app;
+    const char *refund_id = NULL;
+    enum db_found found = db_row(db, &SQL_refund_lost, DB_IN(DB_TEXT(attempt_id)), DB_OUT(DB_GET_TEXT(&refund_id)), err);
+    if (found != DB_FOUND) return found == DB_NONE;
+    log_warning("refund_given_back", LOG_TEXT("refund", refund_id), LOG_TEXT("attempt", attempt_id));
+    return try_again(db, refund_id, &(struct daraja_answer){.detail = "never sent"}, err);
 }
 
 // Where its lease has run out meanwhile it has failed: nobody else knows that it was never sent.

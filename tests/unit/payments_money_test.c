@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Money and credits in the database: once, balanced, never below zero, and never a contact without a credit.
-#include "attempt.h"
 #include "payments_database.h"
 #include "push.h"
 
@@ -244,51 +243,6 @@ static void one_prompt_on_a_phone_at_a_time(void **state)
                                  "VALUES ('x', 'purchase', 'x', 'u2', '+254722000111', 100, 'pushing')", "pushes_phone_busy"));
 }
 
-static enum db_found take_push(struct attempt *attempt)
-{
-    struct db db = kit_session(&made.kit, DB_READ);
-    assert_true(attempt_begin(attempt, &SQL_push_give_back, &made.app, made.kit.arena, &made.kit.err));
-    const enum db_found found = db_row(&db, &SQL_push_take, DB_IN(DB_INT(60), DB_TEXT(attempt->id), DB_INT(120)), (struct db_targets){0}, &made.kit.err);
-    db_end(&db);
-    return found;
-}
-
-// A fee may be due right after a purchase of the same amount, which M-Pesa would refuse.
-static void a_phone_is_not_prompted_for_what_it_just_paid(void **state)
-{
-    (void)state;
-    struct attempt attempt = {0};
-    purchase_pushed(&made, "a", "u1", "+254722000111");
-    purchase_settled(&made, "a", EVENT_PAID, "R1");
-    purchase_pushed(&made, "b", "u1", "+254722000111");
-    cell(&made, "UPDATE pushes SET state = 'created' WHERE id = 'push-b'");
-    assert_int_equal(take_push(&attempt), DB_NONE);
-    cell(&made, "UPDATE pushes SET amount = 60000 WHERE id = 'push-b'");
-    assert_int_equal(take_push(&attempt), DB_FOUND);
-    cell(&made, "UPDATE pushes SET amount = 50000, state = 'created', act_at = now() WHERE id = 'push-b'; UPDATE pushes SET settled_at = now() - interval '3 minutes' WHERE id = 'push-a'");
-    assert_int_equal(take_push(&attempt), DB_FOUND);
-}
-
-// What is taken is sent once. What one worker took without being told of it is in the other's way no longer than its pause.
-static void what_was_taken_unknowingly_goes_back(void **state)
-{
-    (void)state;
-    struct attempt told = {0}, untold = {0};
-    purchase_pushed(&made, "a", "u1", "+254722000111");
-    purchase_pushed(&made, "b", "u2", "+254722000222");
-    cell(&made, "UPDATE pushes SET state = 'created'");
-    assert_int_equal(take_push(&told), DB_FOUND);
-    const char *sent = cell(&made, "SELECT id FROM pushes WHERE state = 'pushing'");
-    assert_int_equal(take_push(&untold), DB_FOUND);
-    assert_int_equal(number(&made, "SELECT count(*) FROM pushes WHERE state = 'pushing'"), 2);
-    untold.is_lost = true; // the answer of the database did not come
-    assert_true(attempt_begin(&told, &SQL_push_give_back, &made.app, made.kit.arena, &made.kit.err));
-    assert_true(attempt_begin(&untold, &SQL_push_give_back, &made.app, made.kit.arena, &made.kit.err));
-    assert_false(untold.is_lost);
-    assert_string_equal(cell(&made, "SELECT string_agg(id, ' ') FROM pushes WHERE state = 'pushing'"), sent);
-    assert_int_equal(take_push(&untold), DB_FOUND);
-}
-
 // --- From the old system --------------------------------------------------------------------------
 
 static void import(const char *collection, const char *rows_json)
@@ -391,8 +345,6 @@ int main(void)
         cmocka_unit_test_setup(nobody_spends_what_is_not_there, clean),
         cmocka_unit_test_setup(the_ledger_is_append_only, clean),
         cmocka_unit_test_setup(one_prompt_on_a_phone_at_a_time, clean),
-        cmocka_unit_test_setup(a_phone_is_not_prompted_for_what_it_just_paid, clean),
-        cmocka_unit_test_setup(what_was_taken_unknowingly_goes_back, clean),
         cmocka_unit_test_setup(one_id_in_two_collections_is_two_things, clean),
         cmocka_unit_test_setup(books_that_do_not_agree_say_so, clean),
         cmocka_unit_test_setup(what_nobody_ever_told_is_for_somebody_to_look_at, clean),

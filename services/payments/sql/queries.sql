@@ -255,9 +255,9 @@ UPDATE pushes SET state = 'pushing', taken_by = $2, act_at = now() + make_interv
               ORDER BY p.act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, phone_number, amount, extract(epoch FROM now() - created_at)::bigint;
 
--- name: push_give_back
--- What the attempt $1 took without knowing.
-UPDATE pushes SET state = 'created', act_at = now() WHERE taken_by = $1 AND state = 'pushing';
+-- name: push_lost
+-- What the attempt $1 took without knowing, and nobody has sent; where M-Pesa speaks of it all the same, a query decides.
+SELECT id FROM pushes WHERE taken_by = $1 AND state IN ('pushing', 'unknown') AND checkout_request_id IS NULL AND NOT in_doubt FOR UPDATE;
 
 -- name: push_again
 -- M-Pesa has surely not taken it: once more in $2 seconds.
@@ -428,9 +428,9 @@ UPDATE refunds SET state = 'sending', taken_by = $2, act_at = now() + make_inter
  WHERE id = (SELECT id FROM refunds WHERE state = 'created' AND act_at <= now() ORDER BY act_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING id, method, amount, receipt, phone_number, originator_conversation_id;
 
--- name: refund_give_back
--- What the attempt $1 took without knowing.
-UPDATE refunds SET state = 'created', act_at = now() WHERE taken_by = $1 AND state = 'sending';
+-- name: refund_lost
+-- What the attempt $1 took without knowing, and nobody has sent.
+SELECT id FROM refunds WHERE taken_by = $1 AND state IN ('sending', 'unknown') AND conversation_id IS NULL FOR UPDATE;
 
 -- name: refund_again
 UPDATE refunds SET state = 'created', act_at = now() + make_interval(secs => $2::integer) WHERE id = $1 AND state = 'sending';
