@@ -20,6 +20,7 @@ static const struct check {
     {"events are published as they come", doctor_check_outboxes},
     {"events are applied as they come", doctor_check_consumers},
     {"no key is parked", doctor_check_parked_keys},
+    {"no row that an import kept back is kept for too long", doctor_check_import},
     {"no callback of M-Pesa waits on disk", doctor_check_spool},
     {"there is space on disk", doctor_check_space},
 };

@@ -27,6 +27,7 @@ void doctor_check_broker(struct doctor *doctor);
 void doctor_check_topics(struct doctor *doctor);
 void doctor_check_outboxes(struct doctor *doctor);
 void doctor_check_parked_keys(struct doctor *doctor);
+void doctor_check_import(struct doctor *doctor);
 // What stands on disk (doctor_disk.c).
 void doctor_check_spool(struct doctor *doctor);
 void doctor_check_space(struct doctor *doctor);

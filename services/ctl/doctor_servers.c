@@ -3,6 +3,7 @@
 
 #include "ctl_sql.h"
 #include "doctor.h"
+#include "import.h"
 #include "kit_sql.h"
 #include "parked.h"
 
@@ -143,4 +144,28 @@ static void check_parked(struct doctor *doctor, int i)
 void doctor_check_parked_keys(struct doctor *doctor)
 {
     each_service(doctor, check_parked);
+}
+
+// Where nothing was imported yet there is no such table, and nothing to say.
+void doctor_check_import(struct doctor *doctor)
+{
+    static const struct sql *const kept[] = {&SQL_doctor_import_kept, NULL};
+    struct error err = {.arena = doctor->stack->arena};
+    struct db db;
+    int64_t days = 0, count = 0, oldest_d = 0;
+    struct db_pool *pool = stack_database(doctor->stack, "import", 1, kept, &err);
+    if (!pool) {
+        if (err.problem == &problem_unavailable) doctor_unseen(doctor);
+        return;
+    }
+    if (!import_keep_days(doctor->stack, &days, &err)) doctor_wrong(doctor, "%s", err.detail);
+    db_begin(&db, pool, DB_READ, doctor->stack->arena);
+    const bool told = db_row(&db, &SQL_doctor_import_kept, DB_IN(DB_INT(days)), DB_OUT(DB_GET_INT(&count), DB_GET_INT(&oldest_d)), &err) == DB_FOUND;
+    db_end(&db);
+    db_pool_close(pool);
+    if (!told) doctor_unseen(doctor);
+    else if (count)
+        doctor_wrong(doctor, "%lld row(s) that an import kept back hold what people said of themselves, the oldest for %lld days. Mend what is needed of 'dcctl import quarantine'"
+                     " in the file; 'dcctl import report' then cuts out what is older than %lld days (DC_IMPORT_KEEP_D).",
+                     (long long)count, (long long)oldest_d, (long long)days);
 }

@@ -5,11 +5,14 @@
 #include "ctl_sql.h"
 #include "import.h"
 #include "migrate.h"
+#include "text.h"
 
 #define ARENA_BYTES ((size_t)256 << 20)
+#define KEEP_DAYS 7 // an erasure is to be over by then
+#define KEEP_DAYS_MOST 365
 
 static bool import_whole(struct import *import, struct error *err);
-static bool open_staging(struct import *import, const struct stack *stack, struct error *err);
+static bool cut_kept(struct import *import, const struct stack *stack, struct error *err);
 static bool start_run(struct import *import, struct db *lock, const char *path, struct error *err);
 
 int command_import(const struct stack *stack, int argc, char **argv)
@@ -22,7 +25,7 @@ int command_import(const struct stack *stack, int argc, char **argv)
     struct error err = {.arena = stack->arena};
     struct import import = {.stack = stack, .terminal = isatty(STDERR_FILENO)};
     struct db lock = {0};
-    bool ok = import_file_open(&import.file, path, &err) && open_staging(&import, stack, &err);
+    bool ok = import_file_open(&import.file, path, &err) && import_open(&import, stack, &err);
     if (ok) db_begin(&lock, import.pool, DB_READ, stack->arena);
     ok = ok && start_run(&import, &lock, path, &err) && import_whole(&import, &err);
     if (import.pool) db_end(&lock);
@@ -31,14 +34,34 @@ int command_import(const struct stack *stack, int argc, char **argv)
     return ok ? 0 : command_failed(&err);
 }
 
-static bool open_staging(struct import *import, const struct stack *stack, struct error *err)
+bool import_open(struct import *import, const struct stack *stack, struct error *err)
 {
     static const struct service staging = {.name = "import", .migrations = ctl_migrations};
     const char *url = stack_require(stack, "DATABASE_URL_IMPORT");
     if (!url) return error_set(err, &problem_unavailable, "The staging database is not known.");
     if (!migrate_apply(url, &staging, err)) return false;
     import->pool = stack_database(stack, "import", IMPORT_CONNECTIONS, ctl_statements, err);
-    return import->pool != NULL;
+    return import->pool && cut_kept(import, stack, err);
+}
+
+bool import_keep_days(const struct stack *stack, int64_t *ret, struct error *err)
+{
+    const char *given = stack_setting(stack, "DC_IMPORT_KEEP_D");
+    *ret = KEEP_DAYS;
+    return !given || (text_to_int64(given, ret) && *ret >= 0 && *ret <= KEEP_DAYS_MOST) ||
+           error_set(err, &problem_malformed, "DC_IMPORT_KEEP_D must be a number of days from 0 to %d.", KEEP_DAYS_MOST);
+}
+
+static bool cut_kept(struct import *import, const struct stack *stack, struct error *err)
+{
+    struct db db;
+    int64_t days = 0, count = 0;
+    if (!import_keep_days(stack, &days, err)) return false;
+    db_begin(&db, import->pool, DB_READ, stack->arena); // one statement
+    const bool ok = db_exec(&db, &SQL_import_cut, DB_IN(DB_INT(days)), &count, err);
+    db_end(&db);
+    if (count) fprintf(stderr, "%lld row(s) that were kept back for %lld days or longer are no longer kept whole\n", (long long)count, (long long)days);
+    return ok;
 }
 
 // Numbers the run. The lock is held by the session until the import is over: a second one would mix its rows with ours.
@@ -100,7 +123,7 @@ int command_import_resume(const struct stack *stack, int argc, char **argv)
     (void)argv;
     struct error err = {.arena = stack->arena};
     struct import import = {.stack = stack, .terminal = isatty(STDERR_FILENO)};
-    bool ok = open_staging(&import, stack, &err) && send_waiting(&import, &err);
+    bool ok = import_open(&import, stack, &err) && send_waiting(&import, &err);
     ok = import_children_finish(&import, &err) && ok && import_report(&import, NULL, &err);
     db_pool_close(import.pool);
     return ok ? 0 : command_failed(&err);
@@ -111,7 +134,7 @@ static int report_on(const struct stack *stack, int argc, char **argv,
 {
     struct error err = {.arena = stack->arena};
     struct import import = {.stack = stack};
-    bool ok = open_staging(&import, stack, &err) && report(&import, command_option(argc, argv, "--collection"), &err);
+    bool ok = import_open(&import, stack, &err) && report(&import, command_option(argc, argv, "--collection"), &err);
     db_pool_close(import.pool);
     return ok ? 0 : command_failed(&err);
 }

@@ -70,6 +70,11 @@ MUST_USE bool import_check_and_send(struct import *import, int64_t rows, struct 
 struct child *import_child(struct import *import, int sender, const char *service, struct error *err);
 // Ends all of them, also after a failure; false when one of them failed, or something before had.
 MUST_USE bool import_children_finish(struct import *import, struct error *err);
+// The staging database, made or brought up to date, without the rows that have been kept back for too long.
+MUST_USE bool import_open(struct import *import, const struct stack *stack, struct error *err);
+// For how many days a row that is kept back stays whole: DC_IMPORT_KEEP_D of the stack.
+MUST_USE bool import_keep_days(const struct stack *stack, int64_t *ret, struct error *err);
+
 MUST_USE bool import_report(struct import *import, const char *only, struct error *err);
 
 // Draws done of total on a terminal, at most ten times a second. One thread at a time.

@@ -60,6 +60,7 @@ static void a_healthy_stack_is_told_to_be_well(void **state)
                 "ok     events are published as they come\n"
                 "ok     events are applied as they come\n"
                 "ok     no key is parked\n"
+                "ok     no row that an import kept back is kept for too long\n"
                 "ok     no callback of M-Pesa waits on disk\n"
                 "ok     there is space on disk\n");
 }

@@ -187,6 +187,11 @@ UPDATE import_collections AS c
           FROM import_findings WHERE collection = $1 AND run = $2) AS f
  WHERE c.collection = $1 AND c.run = $2;
 
+-- name: import_cut
+-- Rows that have been kept back for $1 days or longer: what they held goes, where they stood and why stays.
+UPDATE import_findings AS f SET raw = NULL FROM import_runs AS r
+ WHERE f.raw IS NOT NULL AND r.run = f.run AND r.started_at <= now() - make_interval(days => $1::integer);
+
 -- name: import_unread
 -- Quarantined rows of the run that still have to be read from its file: up to $2 bytes and the row that goes over them.
 SELECT collection, row_key, file_offset, file_bytes
@@ -230,6 +235,14 @@ SELECT count(*) FROM import_rows AS r
 SELECT coalesce(json_agg(json_build_object('collection', collection, 'row', row_key, 'reasons', notes, 'raw', raw)
                          ORDER BY collection, ordinal), '[]')
   FROM import_findings WHERE state = 'quarantined' AND ($1::text IS NULL OR collection = $1);
+
+-- the doctor, on the staging database
+
+-- name: doctor_import_kept
+-- How many rows are kept back for longer than $1 days, and for how many days the first.
+SELECT count(*), coalesce(extract(day FROM now() - min(r.started_at))::bigint, 0)
+  FROM import_findings AS f JOIN import_runs AS r ON r.run = f.run
+ WHERE f.raw IS NOT NULL AND r.started_at <= now() - make_interval(days => $1::integer);
 
 -- the doctor, on the database of a service
 
