@@ -129,14 +129,34 @@ int command_import_resume(const struct stack *stack, int argc, char **argv)
     return ok ? 0 : command_failed(&err);
 }
 
+// Whether a file ever held it. What cannot be told is left to the report.
+static bool is_known(struct import *import, const char *collection)
+{
+    const char *there = NULL;
+    bool known = false;
+    struct error err = {0};
+    struct db db;
+    db_begin(&db, import->pool, DB_READ, import->stack->arena);
+    const bool told = db_row(&db, &SQL_import_collection_known, DB_IN(DB_TEXT(collection)), DB_OUT(DB_GET_BOOL(&known), DB_GET_TEXT(&there)), &err) == DB_FOUND;
+    db_end(&db);
+    if (!told || known) return true;
+    fprintf(stderr, "dcctl: no file that was imported holds a collection '%s'. ", collection);
+    if (there) fprintf(stderr, "There are: %s.\n", there);
+    else fputs("None was imported yet: 'dcctl import FILE' does.\n", stderr);
+    return false;
+}
+
 static int report_on(const struct stack *stack, int argc, char **argv,
                      bool (*report)(struct import *import, const char *only, struct error *err))
 {
     struct error err = {.arena = stack->arena};
     struct import import = {.stack = stack};
-    bool ok = import_open(&import, stack, &err) && report(&import, command_option(argc, argv, "--collection"), &err);
+    const char *only = command_option(argc, argv, "--collection");
+    bool ok = import_open(&import, stack, &err);
+    const bool is_there = !ok || !only || is_known(&import, only);
+    ok = ok && (!is_there || report(&import, only, &err));
     db_pool_close(import.pool);
-    return ok ? 0 : command_failed(&err);
+    return !ok ? command_failed(&err) : is_there ? 0 : 2;
 }
 
 int command_import_report(const struct stack *stack, int argc, char **argv)

@@ -58,6 +58,12 @@ static void every_row_is_accounted_for(void **state)
     assert_int_equal(run(&again, "%s/dcctl import report --collection photos", setting("BIN_DIR")), 0);
     expect_report(again, "photos", "3 1 0 0 0 2");
     assert_null(strstr(again, "\nprofiles "));
+    static const char *const commands[] = {"report", "quarantine"};
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        assert_int_equal(run(&again, "%s/dcctl import %s --collection nope 2>&1", setting("BIN_DIR"), commands[i]), 2);
+        assert_non_null(strstr(again, "holds a collection 'nope'. There are: profiles, "));
+        assert_non_null(strstr(again, "reviews"));
+    }
 }
 
 static void what_was_repaired_is_said(void **state)

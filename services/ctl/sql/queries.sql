@@ -211,6 +211,10 @@ SELECT run, waiting FROM import_collections WHERE collection = $1 AND waiting > 
 
 -- the report
 
+-- name: import_collection_known
+-- Whether any file held the collection $1, and those that files held.
+SELECT coalesce(bool_or(collection = $1), false), string_agg(collection, ', ' ORDER BY place = 0, place, collection) FROM import_collections;
+
 -- name: import_counts
 -- Of the last run, whatever other files held before.
 SELECT collection, read, imported, repaired, unchanged, waiting, quarantined FROM import_collections
