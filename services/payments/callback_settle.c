@@ -6,6 +6,9 @@
 #include "log.h"
 #include "push.h"
 
+#define ON_ITS_WAY_S 1 // its push is being sent still
+#define FAILED_S 60
+
 struct arrived {
     struct app *app;
     bool worked;
@@ -20,6 +23,7 @@ struct known_push {
 };
 
 static bool work_off(struct db *db, void *argument, struct error *err);
+static void make_way(struct app *app, struct arena *arena, int64_t id);
 static bool read_push(struct db *db, const char *push_id, struct known_push *ret, bool *ret_found, struct error *err);
 static bool doubt_of(struct db *db, const struct arrived *arrived, const struct known_push *push, const struct stk_result *result, const char **ret,
                      struct error *err);
@@ -38,7 +42,18 @@ bool settle_next(struct app *app, struct arena *arena, void *state, bool *ret_wo
     struct arrived arrived = {.app = app};
     const bool ok = db_transaction(app->pool, DB_WRITE, arena, work_off, &arrived, err);
     *ret_worked = ok && arrived.worked;
+    if (!ok && arrived.worked && !error_passes(err)) make_way(app, arena, arrived.id);
     return ok;
+}
+
+// One that fails whenever it is worked off is in no other's way; whoever looks finds it in the log, and the reconciliation's waiting.
+static void make_way(struct app *app, struct arena *arena, int64_t id)
+{
+    struct error ignored = {0};
+    struct db db;
+    db_begin(&db, app->pool, DB_READ, arena); // one statement
+    if (db_exec(&db, &SQL_callback_later, DB_IN(DB_INT(id), DB_INT(FAILED_S)), NULL, &ignored)) log_error("callback_fails", LOG_INT("callback", id));
+    db_end(&db);
 }
 
 static bool work_off(struct db *db, void *argument, struct error *err)
@@ -53,7 +68,7 @@ static bool work_off(struct db *db, void *argument, struct error *err)
     if (taken != DB_FOUND) return taken == DB_NONE;
     if (!read_push(db, arrived->push_id, &push, &found, err)) return false;
     if (!found) return done(db, arrived, "no_push", NULL, err);
-    if (text_equal(push.state_name, "pushing")) return db_exec(db, &SQL_callback_later, DB_IN(DB_INT(arrived->id)), NULL, err);
+    if (text_equal(push.state_name, "pushing")) return db_exec(db, &SQL_callback_later, DB_IN(DB_INT(arrived->id), DB_INT(ON_ITS_WAY_S)), NULL, err);
     if (!stk_result_read(arrived->body, strlen(arrived->body), db->arena, &result))
         return leave_to_query(db, arrived, &(struct stk_result){0}, "malformed", NULL, err);
     if (!doubt_of(db, arrived, &push, &result, &doubt, err)) return false;

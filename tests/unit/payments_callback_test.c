@@ -285,6 +285,21 @@ static void what_is_taken_while_she_is_erased_goes_out_once_at_most(void **state
     assert_string_equal(status(), "failed");
 }
 
+// Somebody has written past the service, so that one callback fails whenever it is worked off.
+static void a_callback_that_fails_is_in_no_others_way(void **state)
+{
+    (void)state;
+    bool worked = false;
+    purchase_pushed(&made, "b", "u2", "+254722000222");
+    cell(&made, "INSERT INTO ledger_entries (kind, unit, amount, from_account, to_account, reference) VALUES ('paid', 'KES', 100, 'customers', 'mpesa', 'a');"
+                "INSERT INTO stk_callbacks (push_id, source_address, body) VALUES ('push-a', '127.0.0.1', '%s')", callback("co-a", "0", "500", "\"R1\""));
+    assert_false(settle_next(&made.app, made.kit.arena, NULL, &worked, &made.kit.err));
+    kit_forget(&made.kit);
+    const char *cancelled = "{\"Body\":{\"stkCallback\":{\"MerchantRequestID\":\"m-b\",\"CheckoutRequestID\":\"co-b\",\"ResultCode\":1032,\"ResultDesc\":\"said\"}}}";
+    assert_string_equal(callback_worked_off(&made, "b", cancelled), "applied");
+    assert_int_equal(number(&made, "SELECT count(*) FROM stk_callbacks WHERE processed_at IS NULL AND act_at > now()"), 1); // it stays
+}
+
 static void a_callback_before_the_pushs_own_answer_waits(void **state)
 {
     (void)state;
@@ -412,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup(what_an_erased_person_paid_is_understood, a_pushed_purchase),
         cmocka_unit_test_setup(an_erased_person_is_not_prompted, a_pushed_purchase),
         cmocka_unit_test_setup(what_is_taken_while_she_is_erased_goes_out_once_at_most, a_pushed_purchase),
+        cmocka_unit_test_setup(a_callback_that_fails_is_in_no_others_way, a_pushed_purchase),
         cmocka_unit_test_setup(a_callback_before_the_pushs_own_answer_waits, a_pushed_purchase),
         cmocka_unit_test_setup(a_whole_refund_takes_the_credits_and_gives_the_money, a_pushed_purchase),
         cmocka_unit_test_setup(a_failed_refund_returns_the_credits, a_pushed_purchase),

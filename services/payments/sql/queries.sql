@@ -356,8 +356,8 @@ INSERT INTO stk_callbacks (push_id, source_address, body) VALUES ($1, $2, $3);
 SELECT id, push_id, body FROM stk_callbacks WHERE processed_at IS NULL AND act_at <= now() ORDER BY act_at, id LIMIT 1 FOR UPDATE SKIP LOCKED;
 
 -- name: callback_later
--- Its push is on its way still: once more in a second.
-UPDATE stk_callbacks SET act_at = now() + interval '1 second' WHERE id = $1;
+-- Once more in $2 seconds, and others first.
+UPDATE stk_callbacks SET act_at = now() + make_interval(secs => $2::integer) WHERE id = $1 AND processed_at IS NULL;
 
 -- name: callback_done
 UPDATE stk_callbacks SET processed_at = now(), outcome = $2, doubt = $3 WHERE id = $1;
