@@ -102,5 +102,7 @@ bool spool_read(const char *folder, spool_taker take, void *argument, int *ret_c
     }
     free(entries);
     if (ret_count) *ret_count = count < 0 ? 0 : count;
-    return ok;
+    if (count >= 0) return ok;
+    error_set(err, &problem_unavailable, NULL);
+    return error_cause(err, "%s cannot be read: %m", folder);
 }

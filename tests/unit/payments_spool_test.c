@@ -46,6 +46,9 @@ static void a_spooled_callback_goes_only_once_it_is_taken(void **state)
     assert_int_equal(count, 0);
     assert_int_equal(rmdir(folder), 0); // nothing is left, not even parts
     assert_false(spool_write(folder, &callback, arena, &err));
+    err = (struct error){0};
+    assert_false(spool_read(folder, take, &taken, &count, &err)); // what may wait there is not taken for nothing
+    assert_ptr_equal(err.problem, &problem_unavailable);
 }
 
 static bool take_but_for_a_refund(void *argument, const struct spooled *callback, struct error *err)
