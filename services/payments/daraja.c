@@ -180,12 +180,13 @@ static void send_refund(struct app *app, const char *path, const json_t *body, s
 
 // --- One call ------------------------------------------------------------------------------------
 
+// By the code of an error alone: whatever else an answer holds, it may have been taken.
 static bool is_stale_token(const struct http_answer *http)
 {
-    const char *const codes[] = {"404.001.03", "400.003.01"};
-    for (size_t i = 0; i < COUNT_OF(codes); i++)
-        if (memmem(http->body, http->body_length, codes[i], strlen(codes[i]))) return true;
-    return false;
+    struct error unread = {0};
+    CLEANUP(json_release) json_t *body = json_parse(http->body, http->body_length, &unread);
+    const char *code = json_member_text(body, "errorCode");
+    return text_equal(code, "404.001.03") || text_equal(code, "400.003.01");
 }
 
 // True when an answer came. A token that M-Pesa has forgotten is replaced once: a request with it was surely not taken.

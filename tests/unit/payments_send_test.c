@@ -137,6 +137,23 @@ static void a_token_of_another_secret_is_replaced(void **state)
     assert_int_equal(tokens_given, 1);
 }
 
+// Its words hold what M-Pesa says of a token that it has forgotten; it was taken all the same.
+static void what_was_taken_is_not_sent_again_for_its_words(void **state)
+{
+    (void)state;
+    struct daraja_answer answer;
+    does.answer = "{\"MerchantRequestID\":\"m-1\",\"CheckoutRequestID\":\"co-1\",\"ResponseCode\":\"0\",\"ResponseDescription\":\"not 404.001.03\"}";
+    send_push(&answer);
+    assert_int_equal(answer.outcome, DARAJA_DONE);
+    assert_int_equal(calls_taken, 1);
+    does.answer = "{\"requestId\":\"r\",\"errorCode\":\"404.001.03\",\"errorMessage\":\"Invalid Access Token\"}";
+    does.status = 404;
+    send_push(&answer);
+    assert_int_equal(answer.outcome, DARAJA_NOT_SENT);
+    assert_int_equal(calls_taken, 3); // once more with a new token
+    assert_int_equal(tokens_given, 2);
+}
+
 // --- A sender that was held up ----------------------------------------------------------------------
 
 typedef bool (*worker)(struct app *app, struct arena *arena, void *state, bool *ret_worked, struct error *err);
@@ -308,6 +325,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(who_waits_for_a_token_hears_at_once_that_there_is_none, all_is_well),
         cmocka_unit_test_setup(a_token_of_another_secret_is_replaced, all_is_well),
+        cmocka_unit_test_setup(what_was_taken_is_not_sent_again_for_its_words, all_is_well),
         cmocka_unit_test_setup(the_ids_of_a_late_answer_are_kept, all_is_well),
         cmocka_unit_test_setup(a_late_refusal_is_an_answer, all_is_well),
         cmocka_unit_test_setup(what_was_surely_not_sent_does_not_wait_for_days, all_is_well),
