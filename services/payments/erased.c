@@ -7,8 +7,8 @@
 bool person_erased(struct app *app, struct db *db, const struct event *event, struct error *err)
 {
     const struct db_value user_id = DB_TEXT(event->key);
-    return db_exec(db, &SQL_erased_remember, DB_IN(user_id), NULL, err) && erased_end(app, db, err) &&
-           db_exec(db, &SQL_person_forget, DB_IN(user_id), NULL, err);
+    return db_exec(db, &SQL_erased_remember, DB_IN(user_id), NULL, err) && db_exec(db, &SQL_callbacks_forget, DB_IN(user_id), NULL, err) &&
+           erased_end(app, db, err) && db_exec(db, &SQL_person_forget, DB_IN(user_id), NULL, err);
 }
 
 // One that a worker takes at this moment is on its way to M-Pesa, and ends as M-Pesa says.

@@ -241,6 +241,17 @@ static void what_an_erased_person_paid_is_understood(void **state)
     assert_int_equal(number(&made, "SELECT count(*) FROM refunds WHERE phone_number IS NOT NULL"), 0);
 }
 
+// M-Pesa says it once more.
+static void what_comes_after_an_erasure_keeps_no_phone(void **state)
+{
+    (void)state;
+    assert_string_equal(callback_worked_off(&made, "a", PAID_BY_HER), "applied");
+    forget("u1");
+    assert_string_equal(callback_worked_off(&made, "a", PAID_BY_HER), "duplicate");
+    assert_int_equal(number(&made, "SELECT count(*) FROM stk_callbacks WHERE body ~ '254[17][0-9]{8}'"), 0);
+    assert_int_equal(number(&made, "SELECT count(*) FROM stk_callbacks WHERE body::json IS NOT NULL"), 2);
+}
+
 static enum db_found take_push(void)
 {
     struct db db = kit_session(&made.kit, DB_WRITE);
@@ -425,6 +436,7 @@ int main(void)
         cmocka_unit_test_setup(a_doubted_callback_is_not_believed_the_second_time, a_pushed_purchase),
         cmocka_unit_test_setup(a_doubt_outlives_a_callback_that_says_not_paid, a_pushed_purchase),
         cmocka_unit_test_setup(what_an_erased_person_paid_is_understood, a_pushed_purchase),
+        cmocka_unit_test_setup(what_comes_after_an_erasure_keeps_no_phone, a_pushed_purchase),
         cmocka_unit_test_setup(an_erased_person_is_not_prompted, a_pushed_purchase),
         cmocka_unit_test_setup(what_is_taken_while_she_is_erased_goes_out_once_at_most, a_pushed_purchase),
         cmocka_unit_test_setup(a_callback_that_fails_is_in_no_others_way, a_pushed_purchase),

@@ -360,7 +360,10 @@ SELECT id, push_id, body FROM stk_callbacks WHERE processed_at IS NULL AND act_a
 UPDATE stk_callbacks SET act_at = now() + make_interval(secs => $2::integer) WHERE id = $1 AND processed_at IS NULL;
 
 -- name: callback_done
-UPDATE stk_callbacks SET processed_at = now(), outcome = $2, doubt = $3 WHERE id = $1;
+-- One that comes after its person was erased keeps no phone.
+UPDATE stk_callbacks AS c SET processed_at = now(), outcome = $2, doubt = $3,
+       body = CASE WHEN EXISTS (SELECT FROM pushes AS p JOIN erased AS e ON e.user_id = p.user_id WHERE p.id = c.push_id) THEN without_phones(body) ELSE body END
+ WHERE id = $1;
 
 -- name: receipt_elsewhere
 -- Whether M-Pesa's receipt number belongs to another push already.
@@ -633,15 +636,15 @@ INSERT INTO erased (user_id) VALUES ($1) ON CONFLICT DO NOTHING;
 -- Pushes of erased persons that nobody has sent.
 SELECT id FROM pushes WHERE state = 'created' AND user_id IN (SELECT user_id FROM erased) ORDER BY id;
 
+-- name: callbacks_forget
+-- Before anything of pushes, in the order in which callbacks are worked off.
+UPDATE stk_callbacks SET body = without_phones(body) WHERE push_id IN (SELECT id FROM pushes WHERE user_id = $1);
+
 -- name: person_forget
 -- The money stays, the person goes: phones are cut out of everything that is settled. What is still open follows by the
 -- clean-up job.
 WITH pushes_forgotten AS (
     UPDATE pushes SET phone_number = NULL WHERE user_id = $1 AND state IN ('completed', 'failed', 'expired')
-    RETURNING id
-), callbacks_forgotten AS (
-    UPDATE stk_callbacks AS c SET body = without_phones(body)
-     WHERE c.push_id IN (SELECT id FROM pushes WHERE user_id = $1)
 ), refunds_forgotten AS (
     UPDATE refunds SET phone_number = NULL WHERE user_id = $1 AND state IN ('completed', 'failed')
 ), answers_forgotten AS (
