@@ -96,12 +96,23 @@ bool refund_result(struct app *app, struct arena *arena, const struct spooled *t
     return true;
 }
 
+// *ret_state: NULL where there is no such refund.
+static bool lock_refund(struct db *db, const char *refund_id, const char **ret_state, struct error *err)
+{
+    const char *subject_id = NULL;
+    *ret_state = NULL;
+    enum db_found found = db_row(db, &SQL_refund_of, DB_IN(DB_TEXT(refund_id)), DB_OUT(DB_GET_TEXT(&subject_id)), err);
+    if (found != DB_FOUND) return found == DB_NONE;
+    return db_exec(db, &SQL_refund_subject_lock, DB_IN(DB_TEXT(subject_id)), NULL, err) &&
+           db_row(db, &SQL_refund_lock, DB_IN(DB_TEXT(refund_id)), DB_OUT(DB_GET_TEXT(ret_state)), err) == DB_FOUND;
+}
+
 bool refund_settle(struct db *db, const char *refund_id, bool completed, const char *receipt, const char *code, const char *detail, struct error *err)
 {
     const char *state = NULL;
     int64_t settled = 0;
-    enum db_found found = db_row(db, &SQL_refund_lock, DB_IN(DB_TEXT(refund_id)), DB_OUT(DB_GET_TEXT(&state)), err);
-    if (found != DB_FOUND) return found == DB_NONE;
+    if (!lock_refund(db, refund_id, &state, err)) return false;
+    if (!state) return true;
     if (text_equal(state, "completed") || (text_equal(state, "failed") && !completed)) return true; // said before
     return completed ? db_row(db, &SQL_refund_completed, DB_IN(DB_TEXT(refund_id), DB_TEXT(receipt)), DB_OUT(DB_GET_INT(&settled)), err) == DB_FOUND
                      : db_row(db, &SQL_refund_failed, DB_IN(DB_TEXT(refund_id), DB_TEXT(code), DB_TEXT(detail)), DB_OUT(DB_GET_INT(&settled)), err) == DB_FOUND;
@@ -118,7 +129,7 @@ static bool settle_as_seen(struct db *db, void *argument, struct error *err)
 {
     const struct seen *seen = argument;
     const char *state = NULL;
-    if (db_row(db, &SQL_refund_lock, DB_IN(DB_TEXT(seen->refund_id)), DB_OUT(DB_GET_TEXT(&state)), err) == DB_FAILED) return false;
+    if (!lock_refund(db, seen->refund_id, &state, err)) return false;
     if (!text_equal(state, "unknown"))
         return error_set(err, &problem_conflict, "Only an unknown refund is settled by hand; this one is %s.", state ? state : "not there");
     return audit_add(db, "operator", "payment.refund_settled", seen->refund_id, seen->receipt ? "{\"paid\": true}" : "{\"paid\": false}", err) &&

@@ -171,6 +171,44 @@ static void no_more_is_given_back_than_was_paid(void **state)
     assert_int_equal(number(&made, "SELECT sum(amount) FROM refunds"), 20000);
 }
 
+static void *settle_refund(void *argument)
+{
+    struct error *err = argument;
+    CLEANUP(arena_cleanup) struct arena *arena = arena_new(1 << 20);
+    struct db db;
+    db_begin(&db, made.kit.pool, DB_WRITE, arena);
+    (void)!(refund_settle(&db, "r1", true, "RR1", "0", "said", err) && db_commit(&db, err));
+    db_end(&db);
+    return NULL;
+}
+
+// M-Pesa's result of one refund comes while another is asked for: neither waits for the other for ever.
+static void a_refund_is_settled_while_another_is_asked_for(void **state)
+{
+    (void)state;
+    struct db db = kit_session(&made.kit, DB_WRITE);
+    struct error err = {0};
+    const char *json = NULL;
+    pthread_t other;
+    purchase_pushed(&made, "a", "u1", "+254722000111");
+    purchase_settled(&made, "a", EVENT_PAID, "R1");
+    cell(&made, "INSERT INTO refunds (id, method, subject_kind, subject_id, user_id, amount, receipt, reason, requested_by, originator_conversation_id, state) "
+                "VALUES ('r1', 'reversal', 'purchase', 'a', 'u1', 50000, 'R1', 'asked', 'admin', 'conv-1', 'sent')");
+    kit_assert_fine(&made.kit, db_exec(&db, &SQL_refund_subject_lock, DB_IN(DB_TEXT("a")), NULL, &made.kit.err));
+    pthread_create(&other, NULL, settle_refund, &err);
+    nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+    const bool ok = db_text(&db, &SQL_refund_insert,
+                            DB_IN(DB_TEXT("r2"), DB_TEXT("b2c"), DB_TEXT("purchase"), DB_TEXT("a"), DB_TEXT("u1"), DB_INT(100), DB_INT(0), DB_TEXT(NULL),
+                                  DB_TEXT("+254722000111"), DB_TEXT("asked"), DB_TEXT("admin"), DB_TEXT("conv-2")), &json, NULL, &made.kit.err);
+    db_end(&db);
+    pthread_join(other, NULL);
+    assert_false(ok);
+    kit_assert_problem(&made.kit, &problem_refund_running);
+    kit_forget(&made.kit);
+    if (err.problem) fail_msg("%s: %s", err.detail, err.cause);
+    assert_string_equal(cell(&made, "SELECT r.state || ' ' || u.status FROM refunds AS r, user_purchases AS u"), "completed refunded");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +216,7 @@ int main(void)
         cmocka_unit_test_setup(a_buyer_finds_the_fee_of_the_same_moment, clean),
         cmocka_unit_test_setup(a_push_is_sent_or_cancelled, clean),
         cmocka_unit_test_setup(no_more_is_given_back_than_was_paid, clean),
+        cmocka_unit_test_setup(a_refund_is_settled_while_another_is_asked_for, clean),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

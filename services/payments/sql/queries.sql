@@ -433,7 +433,7 @@ RETURNING id, method, amount, receipt, phone_number, originator_conversation_id;
 
 -- name: refund_lost
 -- What the attempt $1 took without knowing, and nobody has sent.
-SELECT id FROM refunds WHERE taken_by = $1 AND state IN ('sending', 'unknown') AND conversation_id IS NULL FOR UPDATE;
+SELECT id FROM refunds WHERE taken_by = $1 AND state IN ('sending', 'unknown') AND conversation_id IS NULL;
 
 -- name: refund_again
 UPDATE refunds SET state = 'created', act_at = now() + make_interval(secs => $2::integer) WHERE id = $1 AND state = 'sending';
@@ -450,8 +450,12 @@ UPDATE refunds SET state = 'unknown', result_detail = 'M-Pesa did not say what b
 -- name: refund_queued_out
 UPDATE refunds SET state = 'unknown', result_detail = 'M-Pesa''s queue was too long.' WHERE id = $1 AND state IN ('sending', 'sent');
 
+-- name: refund_of
+SELECT subject_id FROM refunds WHERE id = $1;
+
 -- name: refund_lock
-SELECT state, subject_kind, subject_id FROM refunds WHERE id = $1 FOR UPDATE;
+-- After its payment (refund_subject_lock), as who asks for a refund locks that first, too.
+SELECT state FROM refunds WHERE id = $1 FOR UPDATE;
 
 -- name: refund_completed
 -- $2 M-Pesa's receipt. A refund of the whole makes the payment refunded. One that was said to have failed gave its credits
