@@ -72,10 +72,25 @@ const char *service_logs(void)
     return text_take(&out);
 }
 
-int service_starts(void)
+static int service_starts(void)
 {
     const char *output;
     run(&output, "cd %s/log && cat %s | grep -c '\"event\":\"ready\"'", setting("RUN_DIR"), service_logs());
     assert_true(atoi(output) > SERVICE_COUNT); // each, and the gateway
     return atoi(output);
+}
+
+static int starts_noted;
+
+void note_service_starts(void)
+{
+    starts_noted = service_starts();
+}
+
+void nobody_has_died_of_it(void **state)
+{
+    (void)state;
+    struct answer ready = call(NULL, "GET", "/health/readiness", NULL);
+    expect_status(&ready, 200);
+    assert_int_equal(service_starts(), starts_noted);
 }

@@ -22,5 +22,6 @@ bool names_member(const struct answer *answer, const char *pointer);
 
 // The files, in RUN_DIR/log, where the services write, as the shell takes them: "auth.log* profiles.log* …".
 const char *service_logs(void);
-// How often all services have been started so far: the same before and after means that none has died.
-int service_starts(void);
+// The last test of a program whose setup notes how often all services have been started so far: as often means that none has died.
+void note_service_starts(void);
+void nobody_has_died_of_it(void **state);

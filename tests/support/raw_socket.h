@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The gateway spoken to byte by byte, for what no decent client sends.
 //
-//   int socket = raw_connect();
+//   int socket = raw_connect(0);
 //   raw_say(socket, "GET / HTTP/1.1\r\n\r\n");
 //   struct raw_answer answer = raw_hear(socket);
 #pragma once

@@ -9,24 +9,16 @@
 #include <cmocka.h>
 
 #include "error.h"
+#include "test_arena.h"
 #include "text.h"
 
-static struct arena *arena;
 static struct error err;
 
 static int setup(void **state)
 {
-    (void)state;
-    arena = arena_new(1 << 20);
+    const int failed = arena_setup(state);
     err = (struct error){.arena = arena};
-    return arena ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
+    return failed;
 }
 
 static void detail_is_a_sentence_of_its_own(void **state)
@@ -169,7 +161,7 @@ static void first_of_several_errors_counts(void **state)
     assert_ptr_equal(err.arena, arena);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, arena_teardown)
 static void only_trouble_that_passes_is_waited_for(void **state)
 {
     (void)state;

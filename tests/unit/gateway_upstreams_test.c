@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Which replica is asked, how often, and what is told where none answers: against real servers.
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +15,7 @@
 
 #include "eventually.h"
 #include "gateway.h"
+#include "listener.h"
 
 struct peer {
     struct http_server *server;
@@ -53,17 +53,6 @@ struct hangup {
     atomic_int count;
     pthread_t thread;
 };
-
-static int bound_socket(int *ret_port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
-    *ret_port = ntohs(address.sin_port);
-    return listener;
-}
 
 static void *hangup_run(void *argument)
 {

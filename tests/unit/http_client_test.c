@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "http_client.h"
+#include "listener.h"
 
 static char big_body[200000];
 static atomic_bool stuck; // somebody has asked for /stuck
@@ -363,15 +363,9 @@ static void *script_run(void *argument)
 
 static pthread_t script_start(struct script *script)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof(address);
     pthread_t thread;
-    inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
-    script->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(script->listener, (struct sockaddr *)&address, size), 0);
+    script->listener = bound_socket(&script->port);
     assert_int_equal(listen(script->listener, 8), 0);
-    assert_int_equal(getsockname(script->listener, (struct sockaddr *)&address, &size), 0);
-    script->port = ntohs(address.sin_port);
     assert_int_equal(pthread_create(&thread, NULL, script_run, script), 0);
     return thread;
 }

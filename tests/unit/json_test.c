@@ -8,23 +8,15 @@
 #include <cmocka.h>
 
 #include "json.h"
+#include "test_arena.h"
 
-static struct arena *arena;
 static struct error err;
 
 static int setup(void **state)
 {
-    (void)state;
-    arena = arena_new(1 << 20);
+    const int failed = arena_setup(state);
     err = (struct error){.arena = arena};
-    return arena ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
+    return failed;
 }
 
 // Parsed and printed again.
@@ -136,7 +128,7 @@ static void members_are_texts_or_nothing(void **state)
     assert_null(json_member_text(json_object_get(object, "a"), "a"));
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, arena_teardown)
 static void what_an_arena_keeps_it_releases(void **state)
 {
     (void)state;

@@ -9,25 +9,17 @@
 #include <cmocka.h>
 
 #include "broker.h"
+#include "test_arena.h"
 
 #define NOBODY "127.0.0.1:1" // no broker listens there
 
-static struct arena *arena;
 static struct error err;
 
 static int setup(void **state)
 {
-    (void)state;
-    arena = arena_new(1 << 20);
+    const int failed = arena_setup(state);
     err = (struct error){.arena = arena};
-    return arena ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(arena);
-    return 0;
+    return failed;
 }
 
 static int close_broker(void **state)
@@ -149,7 +141,7 @@ static void headers_are_found_by_name(void **state)
     assert_null(kafka_message_header(&message, "missing"));
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, arena_teardown)
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
 #include <dirent.h>
 #include <pthread.h>
@@ -14,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "listener.h"
 #include "mail.h"
 
 static char folder[] = "/tmp/mail_test.XXXXXX";
@@ -198,15 +198,9 @@ static void *listener_run(void *argument)
 
 static pthread_t listen_for_mail(struct listener *listener)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t size = sizeof(address);
     pthread_t thread;
-    inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
-    listener->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(listener->socket, (struct sockaddr *)&address, size), 0);
+    listener->socket = bound_socket(&listener->port);
     assert_int_equal(listen(listener->socket, 1), 0);
-    assert_int_equal(getsockname(listener->socket, (struct sockaddr *)&address, &size), 0);
-    listener->port = ntohs(address.sin_port);
     assert_int_equal(pthread_create(&thread, NULL, listener_run, listener), 0);
     return thread;
 }
