@@ -49,7 +49,7 @@ void arena_fail(struct arena *arena);
 // Zeroed memory, aligned for any type. NULL on failure (see above).
 void *arena_alloc(struct arena *arena, size_t size);
 
-// Copies; NULL in gives NULL out. The copy always ends in NUL.
+// Copies, owned by the arena; NULL in gives NULL out. The copy always ends in NUL.
 char *arena_strdup(struct arena *arena, const char *string);
 char *arena_memdup(struct arena *arena, const void *bytes, size_t length);
 

@@ -15,6 +15,7 @@ struct clock {
 extern const struct clock clock_system;
 struct clock clock_fixed(int64_t now_ms);
 
+// Milliseconds since 1970, UTC: of the system, or what a fixed clock answers.
 int64_t clock_now_ms(const struct clock *clock);
 // Never goes back, not related to the calendar; for durations and deadlines.
 int64_t clock_monotonic_ms(void);

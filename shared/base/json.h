@@ -14,7 +14,8 @@
 // JSON_DEPTH_MAX → problem_malformed with line and column. The caller owns the result.
 MUST_USE json_t *json_parse(const char *bytes, size_t length, struct error *err);
 
-// Before and after a library reads JSON by jansson itself. True: memory was short, and what it has read may lack a letter.
+// Before and after a library reads JSON by jansson itself, on the same thread. True: memory was short, what was read may lack a letter, and
+// errno is ENOMEM.
 void json_watch(void);
 bool json_was_short(void);
 

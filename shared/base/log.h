@@ -37,6 +37,7 @@ bool log_level_parse(const char *name, enum log_level *ret);
 // The strings are borrowed.
 void log_scope(const char *request_id, const char *trace_id);
 
+// One line, written at once; by the macros below. Where memory is short it says what has happened and no more.
 void log_write(enum log_level level, const char *event, const struct log_field *fields, int count);
 
 #define LOG_AT(level, event, ...)                                                                  \

@@ -22,6 +22,7 @@ struct text_buffer {
     bool failed;
 };
 
+// An empty one. What is added once the arena has failed is dropped; text_take tells.
 struct text_buffer text_buffer(struct arena *arena);
 void text_add(struct text_buffer *buffer, const char *string);
 void text_add_bytes(struct text_buffer *buffer, const void *bytes, size_t length);

@@ -36,6 +36,7 @@ struct http_answer {
     size_t body_length;
 };
 
+// Connects to nobody yet. The config's strings are copied. NULL: no memory, or a base_url that is neither http nor https.
 MUST_USE struct http_client *http_client_new(const struct http_client_config *config, struct error *err);
 void http_client_free(struct http_client *client);
 // Calls under way fail within about a second, later ones at once, so that their threads can end.
@@ -51,4 +52,5 @@ MUST_USE bool http_client_call(struct http_client *client, const struct http_cal
 // something over; and an Idempotency-Key counts for the POSTs that are made for it.
 bool http_call_may_repeat(const struct http_call *call);
 
+// In whatever case its name is written; NULL when absent. Borrowed from the answer.
 const char *http_answer_header(const struct http_answer *answer, const char *name);

@@ -34,6 +34,8 @@ struct kafka_producer;
 // Called from kafka_producer_poll for each message: `delivered` only when the broker acknowledged.
 typedef void (*kafka_delivered)(void *state, void *message_tag, bool delivered);
 
+// Connects in the background, whether or not a broker answers; `state` is what `delivered` is called with. NULL: no memory or thread, or a
+// setting that librdkafka refuses.
 MUST_USE struct kafka_producer *kafka_producer_new(const char *brokers, const char *client_id,
                                                    kafka_delivered delivered, void *state, struct error *err);
 // Finds out where these topics stand before there is something to say: otherwise the first message of each waits for it. Waits

@@ -22,4 +22,6 @@ struct mail {
     const char *text;
 };
 
+// Waits until the server has taken it, or the file is there. False: a violation of /email where `to` is no address,
+// problem_internal where anything else is not fit to be sent, problem_unavailable where it may be sent later; with the cause.
 MUST_USE bool mail_send(const struct mail_config *config, const struct mail *mail, struct error *err);

@@ -45,6 +45,7 @@ struct spelling {
     const char *meant;
 };
 
+// A sentence for the report on what was repaired, and one on why the row is quarantined. In the arena.
 void judge_note(struct judging *judging, const char *format, ...) PRINTF_LIKE(2, 3);
 void judge_refuse(struct judging *judging, const char *format, ...) PRINTF_LIKE(2, 3);
 

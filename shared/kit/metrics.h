@@ -11,6 +11,7 @@
 struct metrics;
 struct metric;
 
+// NULL when memory is short; all below accept that.
 struct metrics *metrics_new(void);
 void metrics_free(struct metrics *metrics);
 
@@ -26,4 +27,5 @@ void metric_set(struct metric *metric, int64_t value);
 int64_t metric_value(const struct metric *metric);
 void metric_observe_us(struct metric *metric, int64_t duration_us);
 
+// All of them, in the order in which they were made. From any thread.
 void metrics_print(struct metrics *metrics, struct text_buffer *out);

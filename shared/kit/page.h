@@ -55,6 +55,8 @@ struct page_list {
     const char *before_first;        // the key before the first row; NULL: the statement takes null
 };
 #define PAGE_FILTERS_MAX 12
+// Answers with one page of the list, and its place in it. cursor (NULL: none) goes before page; 0 stands for the default of either
+// number. A cursor that is none of this list's is refused by name.
 MUST_USE bool page_answer(struct request *rq, struct response *rs, int64_t page, int64_t per_page, const char *cursor,
                           const struct page_list *list, struct error *err);
 

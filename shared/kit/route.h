@@ -80,6 +80,7 @@ struct response {
     const struct worker *wake;     // woken once the transaction is committed; or NULL
 };
 
+// Strings are borrowed; a NULL value adds nothing.
 void response_header(struct response *rs, const char *name, const char *value);
 // Sets the body; json may be NULL after a failed arena (the kit then answers 503).
 void response_json(struct response *rs, const char *json);

@@ -129,6 +129,7 @@ struct app {
     atomic_bool stopping;
 };
 
+// Runs the verb that argv names, "serve" where it names none; the process's exit status.
 int service_main(const struct service *service, int argc, char **argv);
 
 // Drives one request through routing, identity, decoding, session, handler and error writing, as
