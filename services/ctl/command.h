@@ -21,6 +21,8 @@ struct stack stack_find(struct arena *arena);
 const char *stack_setting(const struct stack *stack, const char *name);
 // A setting of one service, from <run_dir>/<service>.env or else the environment; NULL when it is in neither.
 const char *stack_service_setting(const struct stack *stack, const char *service, const char *name);
+// A setting that there is for each part: stack_setting of "METRICS_URL_AUTH" for "METRICS_URL" and "auth".
+const char *stack_part_setting(const struct stack *stack, const char *name, const char *part);
 // stack_setting; says which one is missing and what to do, and returns NULL.
 const char *stack_require(const struct stack *stack, const char *name);
 

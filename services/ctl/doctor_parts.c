@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -32,12 +31,9 @@ static enum asked ask(struct doctor *doctor, const char *base_url, const char *p
 // Where a part tells of itself; NULL when nobody says where that is.
 static const char *own_url(struct doctor *doctor, const char *part)
 {
-    struct arena *arena = doctor->stack->arena;
-    char *name = arena_strdup(arena, part);
-    for (char *at = name; at && *at; at++) *at = (char)toupper((unsigned char)*at);
-    const char *url = stack_setting(doctor->stack, arena_printf(arena, "METRICS_URL_%s", name));
-    const char *port = url ? NULL : stack_setting(doctor->stack, arena_printf(arena, "METRICS_PORT_%s", name));
-    return port ? arena_printf(arena, "http://127.0.0.1:%s", port) : url;
+    const char *url = stack_part_setting(doctor->stack, "METRICS_URL", part);
+    const char *port = url ? NULL : stack_part_setting(doctor->stack, "METRICS_PORT", part);
+    return port ? arena_printf(doctor->stack->arena, "http://127.0.0.1:%s", port) : url;
 }
 
 static const char *log_of(struct doctor *doctor, const char *part)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,7 +18,6 @@ extern char **environ;
 static const char *find_run_dir(struct arena *arena);
 static const char *file_setting(struct arena *arena, const char *path, const char *name);
 static const char *secret_setting(struct arena *arena, const char *name);
-static const char *database_url(const struct stack *stack, const char *service);
 static char **child_environment(const struct stack *stack, const char *service);
 
 struct stack stack_find(struct arena *arena)
@@ -61,6 +61,13 @@ const char *stack_setting(const struct stack *stack, const char *name)
     if (from_file) return from_file;
     if (!stack->run_dir) return NULL;
     return file_setting(stack->arena, arena_printf(stack->arena, "%s/env", stack->run_dir), name);
+}
+
+const char *stack_part_setting(const struct stack *stack, const char *name, const char *part)
+{
+    char *whole = arena_printf(stack->arena, "%s_%s", name, part);
+    for (char *at = whole; at && *at; at++) *at = (char)toupper((unsigned char)*at);
+    return whole ? stack_setting(stack, whole) : NULL;
 }
 
 const char *stack_service_setting(const struct stack *stack, const char *service, const char *name)
@@ -109,18 +116,10 @@ static const char *file_setting(struct arena *arena, const char *path, const cha
     return found;
 }
 
-static const char *database_url(const struct stack *stack, const char *service)
-{
-    char *name = arena_printf(stack->arena, "DATABASE_URL_%s", service);
-    for (char *at = name; at && *at; at++)
-        if (*at >= 'a' && *at <= 'z') *at = (char)(*at - 'a' + 'A');
-    return name ? stack_setting(stack, name) : NULL;
-}
-
 struct db_pool *stack_database(const struct stack *stack, const char *service, int connections,
                                const struct sql *const *statements, struct error *err)
 {
-    const char *url = database_url(stack, service);
+    const char *url = stack_part_setting(stack, "DATABASE_URL", service);
     const struct sql *const **lists = arena_alloc(stack->arena, 3 * sizeof(const struct sql *const *)); // outlives the pool
     if (!url || !lists) {
         error_set(err, &problem_unavailable, "The database of %s is not known: start the stack, or set DATABASE_URL_… in the environment.", service);
@@ -179,15 +178,15 @@ static char **child_environment(const struct stack *stack, const char *service)
     char **list = arena_alloc(stack->arena, (capacity + 1) * sizeof *list);
     const char *path = stack->run_dir ? arena_printf(stack->arena, "%s/%s.env", stack->run_dir, service) : NULL;
     FILE *file = path ? fopen(path, "re") : NULL;
+    const char *url = file ? NULL : stack_part_setting(stack, "DATABASE_URL", service);
     char line[4096];
     while (list && file && count < capacity && fgets(line, sizeof line, file)) {
         line[strcspn(line, "\n")] = '\0';
         if (strchr(line, '=')) list[count++] = arena_strdup(stack->arena, line);
     }
-    if (file) {
-        fclose(file);
-    } else if (list && database_url(stack, service)) { // in a container, whose own DATABASE_URL_FILE is that of another service
-        list[count++] = arena_printf(stack->arena, "DATABASE_URL=%s", database_url(stack, service));
+    if (file) fclose(file);
+    if (list && url) { // in a container, whose own DATABASE_URL_FILE is that of another service
+        list[count++] = arena_printf(stack->arena, "DATABASE_URL=%s", url);
         list[count++] = arena_strdup(stack->arena, "DATABASE_URL_FILE=");
     }
     for (char **entry = environ; list && *entry && count < capacity; entry++) {
