@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "crypto.h"
+#include "shop.h"
 #include "text.h"
 
 #define SECONDS_FOR_EVENTS 15
 
 static void sell_package(struct cast *cast);
-static void await_worker(struct cast *cast);
 static struct person deactivate(const struct person *admin, struct person person);
 
 void cast_make(struct cast *ret)
@@ -23,7 +23,7 @@ void cast_make(struct cast *ret)
     ret->deactivated = deactivate(&ret->admin, cast_person("employer"));
     snprintf(ret->worker_part_id, sizeof ret->worker_part_id, "%s", cast_thing(ret, &ret->worker, THING_PART));
     sell_package(ret);
-    await_worker(ret);
+    await_worker(ret->worker_part_id, &ret->other_employer);
 }
 
 struct person cast_person(const char *user_type)
@@ -78,16 +78,6 @@ static void sell_package(struct cast *cast)
                               "{\"name\":\"Cast %s\",\"price\":%d,\"contacts_included\":3}", unique_word(), 700 + (int)(clock_now_ms(&clock_system) % 1000));
     expect_status(&made, 201);
     snprintf(cast->package_id, sizeof cast->package_id, "%s", text_at(&made, "id"));
-}
-
-// Payments knows her once profiles has told it: then an unlock lacks credits (402), not a worker (404).
-static void await_worker(struct cast *cast)
-{
-    for (int tries = SECONDS_FOR_EVENTS * 20;; tries--, sleep_ms(50)) {
-        struct answer answer = call(&cast->other_employer, "POST", "/api/payments/contact-access", "{\"target_profile_id\":\"%s\"}", cast->worker_part_id);
-        if (answer.status == 402) return;
-        if (tries == 0) expect_status(&answer, 402);
-    }
 }
 
 // --- Things ----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eventually.h"
 #include "text.h"
 
 #define SECONDS_MAX 30
@@ -83,17 +84,19 @@ bool shows_contact(const struct answer *answer)
     return json_is_true(at(answer, "contact/unlocked"));
 }
 
-// Payments hears of her by event: until then she is not there for it, and no credit is spent on trying.
 const char *worker_for_hire(void)
 {
     struct person worker = person_register("housegirl"), nobody = person_register("employer");
     struct answer made = call(&worker, "POST", "/api/housegirls/", "{\"age\":30,\"bio\":\"Cooks and cleans\",\"education\":\"form_4\",\"experience\":\"2_years\"}");
     expect_status(&made, 201);
     const char *id = text_at(&made, "id");
-    struct answer tried = {0};
-    for (int i = 0; i < 400 && tried.status != 402; i++, sleep_ms(25)) tried = unlock(&nobody, id);
-    expect_status(&tried, 402);
+    await_worker(id, &nobody);
     return id;
+}
+
+void await_worker(const char *worker_id, const struct person *without_credits)
+{
+    eventually(unlock(without_credits, worker_id).status == 402);
 }
 
 // --- M-Pesa --------------------------------------------------------------------------------------

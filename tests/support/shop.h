@@ -24,6 +24,8 @@ int64_t credits_of(const struct person *who);
 
 // A worker in the market, known to payments; her id.
 const char *worker_for_hire(void);
+// Payments hears of a worker by event: waits until somebody who has no credits is told so, and not that there is no such worker.
+void await_worker(const char *worker_id, const struct person *without_credits);
 struct answer unlock(const struct person *who, const char *worker_id);
 // Of a worker's page: whether the reader sees her contact.
 bool shows_contact(const struct answer *answer);
