@@ -192,7 +192,7 @@ static void the_line_of_kcat_shows_the_events(void **state)
 {
     (void)state;
     const char *said;
-    assert_int_equal(run(&said, "line=$(grep -m1 '^kcat ' " PAGE ") && eval \"timeout 30 $line\""), 0);
+    assert_int_equal(run(&said, "BROKERS=$KAFKA_BROKERS; line=$(grep -m1 '^kcat ' " PAGE ") && eval \"timeout 30 $line\""), 0);
     const char *before = said;
     for (int n = 1; n <= prices; n++) {
         const char *told = strstr(before, arena_printf(story_arena(), "\"package_id\" : \"%s\", \"name\" : \"Package 0\", \"price\" : %d,", packages[0], 100 * n));
