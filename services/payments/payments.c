@@ -44,6 +44,8 @@ const struct setting payments_settings[] = {
     SETTING(payments_settings, amount_limit_kes, "DC_AMOUNT_LIMIT_KES", "250000", .min = 1, .max = 10000000, .doc = "M-Pesa's highest single payment, in KES."),
     SETTING(payments_settings, repeat_s, "DC_REPEAT_S", "120", .min = 0, .max = 3600,
             .doc = "How long M-Pesa refuses the same amount from the same phone again, in seconds."),
+    SETTING(payments_settings, prompt_within_s, "DC_PROMPT_WITHIN_S", "600", .min = 60, .max = 86400,
+            .doc = "How long after somebody bought her phone may still be prompted; what M-Pesa has not taken by then has failed, in seconds."),
     SETTING(payments_settings, query_first_s, "DC_QUERY_FIRST_S", "25", .min = 1, .max = 600, .doc = "When M-Pesa is asked about a push that no callback came for, in seconds."),
     SETTING(payments_settings, silent_s, "DC_SILENT_S", "180", .min = 1, .max = 3600, .doc = "After how long without a word a push is unknown, in seconds."),
     SETTING(payments_settings, give_up_h, "DC_GIVE_UP_H", "48", .min = 1, .max = 720, .doc = "After how long an unknown push, or a doubt about a settled one, is given up, in hours."),

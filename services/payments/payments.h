@@ -20,7 +20,7 @@ struct payments_settings {
     const char *callback_url, *callback_sources;
     const char *spool_dir;
     int64_t daraja_timeout_ms, callback_budget_ms;
-    int64_t amount_limit_kes, repeat_s;
+    int64_t amount_limit_kes, repeat_s, prompt_within_s;
     int64_t query_first_s, silent_s, give_up_h, refund_wait_h;
     int64_t callback_retention_d;
 };

@@ -6,8 +6,6 @@
 #include "daraja.h"
 #include "log.h"
 
-#define TRIES_FOR_S 600 // what M-Pesa will not take for so long is given back to the buyer
-
 static const char not_reached[] = "M-Pesa could not be reached. Nothing was paid; try again later.";
 
 struct taken_push {
@@ -22,6 +20,7 @@ struct settling {
 };
 
 static bool take(struct app *app, struct arena *arena, struct attempt *attempt, struct taken_push *ret, bool *ret_found, struct error *err);
+static void send(struct app *app, struct arena *arena, const struct taken_push *push, struct daraja_answer *ret);
 static struct settlement settlement_of(const struct app *app, const struct taken_push *push, const struct daraja_answer *answer);
 static bool settle(struct db *db, void *argument, struct error *err);
 
@@ -31,8 +30,7 @@ bool push_next(struct app *app, struct arena *arena, void *state, bool *ret_work
     struct daraja_answer answer = {0};
     struct attempt *attempt = state;
     if (!take(app, arena, attempt, &taken, ret_worked, err) || !*ret_worked) return err->problem == NULL;
-    const struct daraja_push push = {.push_id = taken.id, .phone_number = taken.phone_number, .amount = taken.amount, .reference = "Domestic"};
-    daraja_push(app, &push, arena, &answer);
+    send(app, arena, &taken, &answer);
     const struct settlement settlement = settlement_of(app, &taken, &answer);
     if (answer.outcome != DARAJA_DONE)
         log_warning("push_not_taken", LOG_TEXT("push", taken.id), LOG_TEXT("code", answer.code), LOG_TEXT("detail", answer.detail));
@@ -75,6 +73,20 @@ bool push_give_back(struct app *app, struct db *db, const char *attempt_id, stru
     return push_settle(app, db, &not_sent, &settled, err);
 }
 
+static bool is_late(const struct app *app, const struct taken_push *push)
+{
+    return push->age_s >= payments_settings_of(app)->prompt_within_s;
+}
+
+// Nobody expects a prompt any more for what waited so long, as where this service was away, or its database came back from a backup, in
+// which an old push seems not to be sent.
+static void send(struct app *app, struct arena *arena, const struct taken_push *taken, struct daraja_answer *ret)
+{
+    const struct daraja_push push = {.push_id = taken->id, .phone_number = taken->phone_number, .amount = taken->amount, .reference = "Domestic"};
+    if (is_late(app, taken)) *ret = (struct daraja_answer){.outcome = DARAJA_NOT_SENT, .detail = "too late to be sent"};
+    else daraja_push(app, &push, arena, ret);
+}
+
 static struct settlement settlement_of(const struct app *app, const struct taken_push *push, const struct daraja_answer *answer)
 {
     const struct payments_settings *settings = payments_settings_of(app);
@@ -86,7 +98,7 @@ static struct settlement settlement_of(const struct app *app, const struct taken
     case DARAJA_REFUSED: settlement.event = EVENT_REFUSED; break;
     case DARAJA_LOST: settlement.event = EVENT_LOST; break;
     case DARAJA_NOT_SENT:
-        settlement.event = push->age_s < TRIES_FOR_S ? EVENT_NOT_SENT : EVENT_REFUSED;
+        settlement.event = is_late(app, push) ? EVENT_REFUSED : EVENT_NOT_SENT;
         settlement.reason = not_reached;
         settlement.wait_s = answer->wait_s;
         break;

@@ -19,7 +19,7 @@ int payments_database_create(struct payments_database *ret)
     filled.migrations = payments_migrations;
     filled.statements = payments_statements;
     filled.constraints = payments_constraints;
-    *ret = (struct payments_database){.settings = {.query_first_s = 25, .silent_s = 180, .give_up_h = 48, .repeat_s = 120, .amount_limit_kes = 250000}};
+    *ret = (struct payments_database){.settings = {.query_first_s = 25, .silent_s = 180, .give_up_h = 48, .repeat_s = 120, .prompt_within_s = 600, .amount_limit_kes = 250000}};
     if (kit_database_create_for(&ret->kit, &filled)) return 1;
     ret->app = (struct app){.service = &filled, .settings = &ret->settings, .state = &ret->payments, .pool = ret->kit.pool, .clock = &clock_system};
     payments_database_clean(ret);

@@ -221,6 +221,17 @@ static void what_was_surely_not_sent_does_not_wait_for_days(void **state)
     assert_int_equal(calls_taken, 0);
 }
 
+static void nobody_is_prompted_for_what_waited_too_long(void **state)
+{
+    (void)state;
+    a_purchase_to_be_sent("a", "u1", "+254722000111");
+    cell(&made, "UPDATE pushes SET created_at = now() - interval '11 minutes'");
+    work(&(worker){push_next});
+    assert_int_equal(calls_taken + tokens_given, 0);
+    assert_string_equal(cell(&made, "SELECT status || ': ' || failure_reason FROM user_purchases"),
+                        "failed: M-Pesa could not be reached. Nothing was paid; try again later.");
+}
+
 static void a_refund_that_was_surely_not_sent_gives_the_credits_back(void **state)
 {
     (void)state;
@@ -329,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup(the_ids_of_a_late_answer_are_kept, all_is_well),
         cmocka_unit_test_setup(a_late_refusal_is_an_answer, all_is_well),
         cmocka_unit_test_setup(what_was_surely_not_sent_does_not_wait_for_days, all_is_well),
+        cmocka_unit_test_setup(nobody_is_prompted_for_what_waited_too_long, all_is_well),
         cmocka_unit_test_setup(a_refund_that_was_surely_not_sent_gives_the_credits_back, all_is_well),
         cmocka_unit_test_setup(a_doubt_is_given_up_and_money_counts_all_the_same, all_is_well),
         cmocka_unit_test_setup(what_was_sent_is_recorded_when_the_database_is_back, all_is_well),
