@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What payments tells the others (by the statements of sql/queries.sql), and what it listens to.
+// What payments tells the others (by the statements of sql/), and what it listens to.
 #include "agency_payment.h"
 #include "api.h"
 #include "erased.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What profiles tells the others (by the statements of sql/queries.sql), and what it listens to.
+// What profiles tells the others (by the statements of sql/), and what it listens to.
 #include "answer.h"
 #include "id.h"
 #include "profiles.h"

@@ -24,7 +24,7 @@
 #include "arena.h"
 #include "error.h"
 
-// A statement of a queries.sql: made by sql_embed.awk as `const struct sql SQL_<name>`.
+// A statement of a service's sql folder: made by sql_embed.awk as `const struct sql SQL_<name>`.
 struct sql {
     const char *name;
     const char *text;

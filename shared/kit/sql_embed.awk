@@ -1,5 +1,6 @@
-# Turns a service's sql folder into C: each "-- name: x" block of queries.sql becomes
-# `const struct sql SQL_x`, each NNNN_name.sql one row of `<service>_migrations`.
+# Turns a service's sql folder into C: each NNNN_name.sql becomes one row of
+# `<service>_migrations`, and each "-- name: x" block of the others
+# `const struct sql SQL_x`.
 #   awk -v service=auth -v header=sql.h -v source=sql.c -f sql_embed.awk sql/*.sql
 function quote(line) {
     gsub(/\\/, "&&", line); gsub(/"/, "\\\"", line)

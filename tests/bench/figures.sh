@@ -40,9 +40,9 @@ load() {
 
 # statement SERVICE NAME VALUE…: a named statement of that service, its parameters replaced by the values in order.
 statement() {
-    local file=services/$1/sql/queries.sql name=$2 text i=1 value
+    local folder=services/$1/sql name=$2 text i=1 value
     shift 2
-    text=$(awk -v name="$name" '/^-- name: / {on = $3 == name; next} on && !/^--/' "$file")
+    text=$(awk -v name="$name" 'FNR == 1 {on = 0} /^-- name: / {on = $3 == name; next} on && !/^--/' "$folder"/*.sql)
     for value in "$@"; do
         text=$(V=$value perl -pe 's/\$'"$i"'(?![0-9])/$ENV{V}/g' <<<"$text")
         i=$((i + 1))
