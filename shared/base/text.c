@@ -137,13 +137,24 @@ void text_drop_half_character(char *text)
     if (following < wanted) text[length - 1 - following] = '\0';
 }
 
+// How many bytes of a blank stand here: ASCII's, or one of Unicode's (category Zs, and the empty braille pattern), as pages and phones
+// write them.
+static size_t blank_length(const char *text)
+{
+    static const char *const wide[] = {"\u00a0", "\u1680", "\u202f", "\u205f", "\u2800", "\u3000"};
+    if ((unsigned char)*text < 0x80) return isspace((unsigned char)*text) != 0;
+    for (size_t i = 0; i < COUNT_OF(wide); i++)
+        if (text_starts_with(text, wide[i])) return strlen(wide[i]);
+    return text_starts_with(text, "\xe2\x80") && (unsigned char)text[2] >= 0x80 && (unsigned char)text[2] <= 0x8a ? 3 : 0; // U+2000 to U+200A
+}
+
 char *text_squeeze(struct arena *arena, const char *text)
 {
     char *out = text ? arena_alloc(arena, strlen(text) + 1) : NULL;
     if (!out) return NULL;
     size_t length = 0;
-    for (; *text; text++) {
-        bool blank = isspace((unsigned char)*text);
+    for (size_t blank = 0; *text; text += blank ? blank : 1) {
+        blank = blank_length(text);
         if (blank && (length == 0 || out[length - 1] == ' ')) continue;
         out[length++] = blank ? ' ' : *text;
     }

@@ -49,5 +49,5 @@ void text_drop_half_character(char *text);
 uint32_t text_unseen(const char *text);
 // A copy without such characters.
 char *text_without_unseen(struct arena *arena, const char *text);
-// A copy without leading and trailing blanks and with inner runs of blanks folded to one.
+// A copy without leading and trailing blanks and with inner runs of blanks folded to one; of blanks as pages write them, too.
 char *text_squeeze(struct arena *arena, const char *text);

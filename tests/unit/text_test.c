@@ -186,6 +186,8 @@ static void blanks_are_squeezed(void **state)
     (void)state;
     assert_string_equal(text_squeeze(arena, "  Jane \t\n Wambui  "), "Jane Wambui");
     assert_string_equal(text_squeeze(arena, "x"), "x");
+    assert_string_equal(text_squeeze(arena, "\u3000\u00a0Jane\u2003\u202fWambui\u2800"), "Jane Wambui");
+    assert_string_equal(text_squeeze(arena, "Zoë\u200b–"), "Zoë\u200b–");
     assert_string_equal(text_squeeze(arena, " \t "), "");
     assert_string_equal(text_squeeze(arena, ""), "");
     assert_null(text_squeeze(arena, NULL));
