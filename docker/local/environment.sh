@@ -150,9 +150,9 @@ DC_PUBLIC_URL=http://127.0.0.1:$PORT
 ENV
 }
 
-# Lists keep processors busy and no disk: more of them at once than a few for each processor wait for each other.
+# Lists keep processors busy and no disk: more of them at once than a few for each processor wait for each other, and some for long.
 environment_profiles() {
-    echo "DC_DATABASE_CONNECTIONS=8"
+    echo "DC_DATABASE_CONNECTIONS=$((2 * $(nproc)))"
 }
 
 environment_payments() {
