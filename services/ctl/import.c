@@ -54,12 +54,9 @@ bool import_keep_days(const struct stack *stack, int64_t *ret, struct error *err
 
 static bool cut_kept(struct import *import, const struct stack *stack, struct error *err)
 {
-    struct db db;
     int64_t days = 0, count = 0;
     if (!import_keep_days(stack, &days, err)) return false;
-    db_begin(&db, import->pool, DB_READ, stack->arena); // one statement
-    const bool ok = db_exec(&db, &SQL_import_cut, DB_IN(DB_INT(days)), &count, err);
-    db_end(&db);
+    const bool ok = db_exec_alone(import->pool, stack->arena, &SQL_import_cut, DB_IN(DB_INT(days)), &count, err);
     if (count) fprintf(stderr, "%lld row(s) that were kept back for %lld days or longer are no longer kept whole\n", (long long)count, (long long)days);
     return ok;
 }
@@ -77,11 +74,7 @@ static bool start_run(struct import *import, struct db *lock, const char *path, 
 static bool finish_unknown(struct import *import, struct error *err)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)1 << 20);
-    struct db db;
-    db_begin(&db, import->pool, DB_READ, arena);
-    bool ok = db_exec(&db, &SQL_import_unknown_end, DB_IN(DB_INT(import->run)), NULL, err);
-    db_end(&db);
-    return ok;
+    return db_exec_alone(import->pool, arena, &SQL_import_unknown_end, DB_IN(DB_INT(import->run)), NULL, err);
 }
 
 static bool import_whole(struct import *import, struct error *err)

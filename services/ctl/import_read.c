@@ -114,13 +114,8 @@ static bool begin(void *state, const char *name, size_t length, struct error *er
     reader->refusal = seen ? "the file holds this collection twice; the first one was taken" : NULL;
     const int64_t place = import_place(reader->collection);
     reader->is_kept = place && !import_collections[place - 1].takers[0];
-    if (seen) return true;
-    struct db db;
-    db_begin(&db, reader->import->pool, DB_READ, arena);
-    bool ok = db_exec(&db, &SQL_import_collection_start,
-                      DB_IN(DB_TEXT(reader->collection), DB_INT(reader->import->run), DB_INT(place)), NULL, err);
-    db_end(&db);
-    return ok;
+    return seen || db_exec_alone(reader->import->pool, arena, &SQL_import_collection_start,
+                                 DB_IN(DB_TEXT(reader->collection), DB_INT(reader->import->run), DB_INT(place)), NULL, err);
 }
 
 // By its id; without one, any.
@@ -168,12 +163,8 @@ static bool end(void *state, struct error *err)
     struct reader *reader = state;
     if (json_object_set_new(reader->seen, reader->collection, json_integer(reader->ordinal)) != 0)
         return error_set(err, &problem_unavailable, "No memory.");
-    if (!flush(reader, err)) return false;
-    struct db db;
-    db_begin(&db, reader->import->pool, DB_READ, reader->batch->arena);
-    bool ok = db_exec(&db, &SQL_import_collection_read, DB_IN(DB_TEXT(reader->collection), DB_INT(reader->ordinal)), NULL, err);
-    db_end(&db);
-    return ok;
+    return flush(reader, err) && db_exec_alone(reader->import->pool, reader->batch->arena, &SQL_import_collection_read,
+                                               DB_IN(DB_TEXT(reader->collection), DB_INT(reader->ordinal)), NULL, err);
 }
 
 // Hands the batch over once the one before has been written.

@@ -63,11 +63,8 @@ static bool is_admitted(struct request *rq, const char *kind, const char **ret_i
 static bool store(struct request *rq, const struct spooled *callback)
 {
     struct error err = {0};
-    struct db db;
-    db_begin(&db, payments_of(rq->app)->callback_pool, DB_READ, rq->arena); // one statement
-    const bool ok = db_exec(&db, &SQL_callback_insert,
-                            DB_IN(DB_TEXT(callback->push_id), DB_TEXT(callback->source_address), DB_TEXT(callback->body)), NULL, &err);
-    db_end(&db);
+    const bool ok = db_exec_alone(payments_of(rq->app)->callback_pool, rq->arena, &SQL_callback_insert,
+                                  DB_IN(DB_TEXT(callback->push_id), DB_TEXT(callback->source_address), DB_TEXT(callback->body)), NULL, &err);
     if (!ok) log_failure(LOG_LEVEL_WARNING, "callback_not_stored", &err);
     return ok;
 }
@@ -85,12 +82,8 @@ static const char *body_text(struct request *rq)
 bool callback_timeout(struct request *rq, struct response *rs, struct error *err)
 {
     const char *refund_id = NULL;
-    struct db db;
-    if (!is_admitted(rq, "timeout", &refund_id, err)) return false;
-    db_begin(&db, rq->app->pool, DB_READ, rq->arena); // one statement
-    const bool ok = db_exec(&db, &SQL_refund_queued_out, DB_IN(DB_TEXT(refund_id)), NULL, err);
-    db_end(&db);
-    return ok && accept(rs);
+    return is_admitted(rq, "timeout", &refund_id, err) &&
+           db_exec_alone(rq->app->pool, rq->arena, &SQL_refund_queued_out, DB_IN(DB_TEXT(refund_id)), NULL, err) && accept(rs);
 }
 
 // Nobody can be asked about a refund, so a result that the database does not take goes to the disk, too.

@@ -50,10 +50,8 @@ bool settle_next(struct app *app, struct arena *arena, void *state, bool *ret_wo
 static void make_way(struct app *app, struct arena *arena, int64_t id)
 {
     struct error ignored = {0};
-    struct db db;
-    db_begin(&db, app->pool, DB_READ, arena); // one statement
-    if (db_exec(&db, &SQL_callback_later, DB_IN(DB_INT(id), DB_INT(FAILED_S)), NULL, &ignored)) log_error("callback_fails", LOG_INT("callback", id));
-    db_end(&db);
+    if (db_exec_alone(app->pool, arena, &SQL_callback_later, DB_IN(DB_INT(id), DB_INT(FAILED_S)), NULL, &ignored))
+        log_error("callback_fails", LOG_INT("callback", id));
 }
 
 static bool work_off(struct db *db, void *argument, struct error *err)

@@ -153,12 +153,9 @@ struct ingesting {
 static bool ingest(void *argument, const struct spooled *callback, struct error *err)
 {
     const struct ingesting *ingesting = argument;
-    struct db db;
     if (callback->refund_id) return refund_result(ingesting->app, ingesting->arena, callback, err);
-    db_begin(&db, ingesting->app->pool, DB_READ, ingesting->arena); // each on its own: its file goes right after
-    const bool ok = db_exec(&db, &SQL_callback_insert, DB_IN(DB_TEXT(callback->push_id), DB_TEXT(callback->source_address), DB_TEXT(callback->body)), NULL, err);
-    db_end(&db);
-    return ok;
+    return db_exec_alone(ingesting->app->pool, ingesting->arena, &SQL_callback_insert, // its file goes right after
+                         DB_IN(DB_TEXT(callback->push_id), DB_TEXT(callback->source_address), DB_TEXT(callback->body)), NULL, err);
 }
 
 // Every replica has a disk of its own, so this job's lock is of no use, and of no harm either.

@@ -41,11 +41,8 @@ bool push_next(struct app *app, struct arena *arena, void *state, bool *ret_work
     }
     if (settling.settled == SETTLED_APPLIED || !answer.checkout_request_id) return true;
     // the callback was faster: it is settled, and still gets its ids
-    struct db db;
-    db_begin(&db, app->pool, DB_READ, arena);
-    bool ok = db_exec(&db, &SQL_push_ids, DB_IN(DB_TEXT(taken.id), DB_TEXT(answer.merchant_request_id), DB_TEXT(answer.checkout_request_id)), NULL, err);
-    db_end(&db);
-    return ok;
+    return db_exec_alone(app->pool, arena, &SQL_push_ids,
+                         DB_IN(DB_TEXT(taken.id), DB_TEXT(answer.merchant_request_id), DB_TEXT(answer.checkout_request_id)), NULL, err);
 }
 
 static bool take(struct app *app, struct arena *arena, struct attempt *attempt, struct taken_push *ret, bool *ret_found, struct error *err)

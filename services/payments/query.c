@@ -85,12 +85,7 @@ static bool answered(struct app *app, struct arena *arena, const struct open_pus
     const enum push_event event = meaning ? meaning->event : EVENT_NOT_PAID; // the last word on codes that nobody knows
     const char *reason = meaning ? meaning->reason : "M-Pesa did not take the payment.";
     if (!settle(app, arena, push, event, query->code, query->detail, reason, "query", err)) return false;
-    if (event == EVENT_PAID) return true;
-    struct db db;
-    db_begin(&db, app->pool, DB_READ, arena);
-    const bool ok = db_exec(&db, &SQL_doubt_over, DB_IN(DB_TEXT(push->id)), NULL, err);
-    db_end(&db);
-    return ok;
+    return event == EVENT_PAID || db_exec_alone(app->pool, arena, &SQL_doubt_over, DB_IN(DB_TEXT(push->id)), NULL, err);
 }
 
 static bool not_answered(struct app *app, struct arena *arena, const struct open_push *push, const struct daraja_query *query, struct error *err)
@@ -125,20 +120,13 @@ static bool settle(struct app *app, struct arena *arena, const struct open_push 
 
 static bool look_later(struct app *app, struct arena *arena, const struct open_push *push, const char *detail, struct error *err)
 {
-    struct db db;
-    db_begin(&db, app->pool, DB_READ, arena);
-    const bool ok = db_exec(&db, &SQL_query_later, DB_IN(DB_TEXT(push->id), DB_INT(wait_s(app, push)), DB_TEXT(detail)), NULL, err);
-    db_end(&db);
-    return ok;
+    return db_exec_alone(app->pool, arena, &SQL_query_later, DB_IN(DB_TEXT(push->id), DB_INT(wait_s(app, push)), DB_TEXT(detail)), NULL, err);
 }
 
 // M-Pesa has never said whether a settled push was paid after all: somebody has to look.
 static bool doubt_given_up(struct app *app, struct arena *arena, const struct open_push *push, const char *detail, struct error *err)
 {
-    struct db db;
-    db_begin(&db, app->pool, DB_READ, arena);
-    const bool ok = db_exec(&db, &SQL_doubt_given_up, DB_IN(DB_TEXT(push->id), DB_TEXT(detail)), NULL, err);
-    db_end(&db);
+    const bool ok = db_exec_alone(app->pool, arena, &SQL_doubt_given_up, DB_IN(DB_TEXT(push->id), DB_TEXT(detail)), NULL, err);
     if (ok) log_warning("doubt_given_up", LOG_TEXT("push", push->id));
     return ok;
 }

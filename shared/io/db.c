@@ -102,6 +102,15 @@ bool db_exec(struct db *db, const struct sql *sql, struct db_values in, int64_t 
     return true;
 }
 
+bool db_exec_alone(struct db_pool *pool, struct arena *arena, const struct sql *sql, struct db_values in, int64_t *ret_affected, struct error *err)
+{
+    struct db db;
+    db_begin(&db, pool, DB_READ, arena);
+    const bool ok = db_exec(&db, sql, in, ret_affected, err);
+    db_end(&db);
+    return ok;
+}
+
 bool db_post(struct db *db, const struct sql *sql, struct db_values in, struct error *err)
 {
     if (db->mode == DB_READ) return db_exec(db, sql, in, NULL, err);

@@ -132,6 +132,10 @@ void db_end(struct db *db);
 MUST_USE bool db_exec(struct db *db, const struct sql *sql, struct db_values in, int64_t *ret_affected,
                       struct error *err);
 
+// db_exec in a session of its own: for a statement that is a whole piece of work.
+MUST_USE bool db_exec_alone(struct db_pool *pool, struct arena *arena, const struct sql *sql, struct db_values in, int64_t *ret_affected,
+                            struct error *err);
+
 // Like db_exec for a statement of a transaction that nobody waits for: it is sent, in order, together with the next one that is waited
 // for, with db_flush or with db_commit, which then tells that it failed. The values are copied. In a DB_READ session it runs at once.
 MUST_USE bool db_post(struct db *db, const struct sql *sql, struct db_values in, struct error *err);
