@@ -24,7 +24,7 @@ struct inbox {
     struct kafka_consumer *consumer;
     struct kafka_message *messages;
     struct arena *arena;
-    const char *topics[64];
+    const char *topics[INBOX_TOPICS_MAX + 1];
     char group[64];
     int pause_ms;              // grows while the database stays away
     int failures_in_a_row;
@@ -43,14 +43,15 @@ static bool try_together(struct inbox *inbox, struct arrival *arrivals, int coun
 static void one_by_one(struct inbox *inbox, struct arrival *arrivals, int count);
 static void look_after_parked(struct inbox *inbox);
 
-static void collect_topics(struct inbox *inbox)
+void inbox_topics(const struct service *service, const char *ret[INBOX_TOPICS_MAX + 1])
 {
     size_t count = 0;
-    for (const struct subscription *row = inbox->app->service->subscriptions; row->topic; row++) {
+    for (const struct subscription *row = service->subscriptions; row && row->topic; row++) {
         bool known = false;
-        for (size_t i = 0; i < count; i++) known |= strcmp(inbox->topics[i], row->topic->name) == 0;
-        if (!known && count + 1 < COUNT_OF(inbox->topics)) inbox->topics[count++] = row->topic->name;
+        for (size_t i = 0; i < count; i++) known |= strcmp(ret[i], row->topic->name) == 0;
+        if (!known && count < INBOX_TOPICS_MAX) ret[count++] = row->topic->name;
     }
+    ret[count] = NULL;
 }
 
 static void make_metrics(struct inbox *inbox)
@@ -95,7 +96,7 @@ struct inbox *inbox_start(struct app *app, struct error *err)
     condition_init(&inbox->progressed);
     inbox->messages = calloc((size_t)app->config.inbox_batch, sizeof *inbox->messages);
     inbox->arena = arena_new(ARENA_BYTES);
-    collect_topics(inbox);
+    inbox_topics(app->service, inbox->topics);
     make_metrics(inbox);
     if (inbox->messages && inbox->arena && make_consumer(inbox, err) && pthread_create(&inbox->thread, NULL, inbox_main, inbox) == 0) return inbox;
     if (!err->problem) error_set(err, &problem_unavailable, NULL);

@@ -7,6 +7,10 @@
 
 #define INBOX_GROUP "dc-%s" // the consumer group of a service: replicas share it
 
+#define INBOX_TOPICS_MAX 63
+// The topics that a service subscribes to, each once; NULL behind the last.
+void inbox_topics(const struct service *service, const char *ret[INBOX_TOPICS_MAX + 1]);
+
 // One message on its way: decoded, matched with its subscription.
 struct arrival {
     const struct kafka_message *message;

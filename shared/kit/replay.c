@@ -16,17 +16,12 @@ static const struct topic *topic_heard(const struct service *service, const char
     return NULL;
 }
 
-static bool is_first_of_its_topic(const struct subscription *subscriptions, const struct subscription *row)
-{
-    while (subscriptions->topic != row->topic) subscriptions++;
-    return subscriptions == row;
-}
-
 static bool refuse(const struct service *service, const char *name, struct arena *arena, struct error *err)
 {
     struct text_buffer names = text_buffer(arena);
-    for (const struct subscription *row = service->subscriptions; row && row->topic; row++)
-        if (is_first_of_its_topic(service->subscriptions, row)) text_printf(&names, "%s%s", names.length ? ", " : "", row->topic->name);
+    const char *topics[INBOX_TOPICS_MAX + 1];
+    inbox_topics(service, topics);
+    for (const char *const *topic = topics; *topic; topic++) text_printf(&names, "%s%s", topic == topics ? "" : ", ", *topic);
     const char *list = names.length ? text_take(&names) : "no topic";
     return error_set(err, &problem_not_found, "It does not listen to %s, but to %s.", name ? name : "nothing", list ? list : "others");
 }
