@@ -34,8 +34,7 @@ bool session_open(struct request *rq, struct db *db, const char *user_id, const 
     case DB_NONE: return error_set(err, &problem_wrong_login, NULL);
     case DB_FOUND: break;
     }
-    return db_exec(db, &SQL_sessions_end_surplus, DB_IN(DB_TEXT(user_id), DB_TEXT(ret->id), DB_INT(auth_settings_of(rq->app)->sessions_max)),
-                   NULL, err);
+    return db_post(db, &SQL_sessions_end_surplus, DB_IN(DB_TEXT(user_id), DB_TEXT(ret->id), DB_INT(auth_settings_of(rq->app)->sessions_max)), err);
 }
 
 const char *session_device(struct request *rq)

@@ -21,8 +21,9 @@ struct session {
     const char *user_json; // USER; NULL after a refresh
 };
 
-// Inserts a session for user_id, in the place of the one unused for longest where she has as many as she may, and fills *ret. password_hash (may be NULL) is the one that was
-// checked: when it is no longer hers, or she may not sign in, false is returned with problem_wrong_login.
+// Inserts a session for user_id, in the place of the one unused for longest where she has as many as she may, and fills *ret.
+// password_hash (may be NULL) is the one that was checked: when it is no longer hers, or she may not sign in, false is returned with
+// problem_wrong_login. In a transaction.
 MUST_USE bool session_open(struct request *rq, struct db *db, const char *user_id, const char *password_hash,
                            struct session *ret, struct error *err);
 
