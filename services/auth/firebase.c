@@ -130,8 +130,7 @@ static bool make_account(struct signing_in *in, struct db *db, struct error *err
 static bool name_account(struct signing_in *in, struct new_user *user, struct error *err)
 {
     const struct firebase_input *input = in->rq->input;
-    char *name = in->person.name ? text_without_unseen(in->rq->arena, in->person.name) : NULL;
-    name = name ? text_squeeze(in->rq->arena, name) : NULL;
+    char *name = text_squeeze(in->rq->arena, text_without_unseen(in->rq->arena, in->person.name));
     if (name && (strlen(name) > NAME_BYTES || contact_is_inside(name))) name = NULL;
     char *blank = name ? strrchr(name, ' ') : NULL;
     if (blank) *blank = '\0';

@@ -57,7 +57,7 @@ static void judge_user(struct judging *judging)
 static void take_name(struct judging *judging, const char *member)
 {
     const char *given = json_member_text(judging->row, member);
-    const char *seen = given ? text_without_unseen(judging->arena, given) : NULL, *name = seen ? text_squeeze(judging->arena, seen) : NULL;
+    const char *seen = text_without_unseen(judging->arena, given), *name = text_squeeze(judging->arena, seen);
     const char *trouble = NULL;
     if (!name || !*name) {
         trouble = "is missing, left empty";

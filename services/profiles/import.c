@@ -28,8 +28,7 @@ static void judge_profile(struct judging *judging)
     else judge_set(judging, "user_type", type);
     static const char *const names[] = {"first_name", "last_name"};
     for (size_t i = 0; i < COUNT_OF(names); i++) { // auth notes what is wrong with them and the time; here they are a copy
-        const char *given = json_member_text(judging->row, names[i]);
-        const char *seen = given ? text_without_unseen(judging->arena, given) : NULL, *name = seen ? text_squeeze(judging->arena, seen) : "";
+        const char *name = text_squeeze(judging->arena, text_without_unseen(judging->arena, json_member_text(judging->row, names[i])));
         bool fine = name && strlen(name) <= 100 && !contact_is_inside(name);
         judge_set(judging, names[i], fine ? name : "");
     }

@@ -47,7 +47,7 @@ void text_drop_half_character(char *text);
 // breaks and tabs, what has no width, bidirectional overrides. What emoji and scripts are shaped with does not count behind what it
 // shapes. 0 when there is none.
 uint32_t text_unseen(const char *text);
-// A copy without such characters.
+// A copy without such characters; NULL for NULL.
 char *text_without_unseen(struct arena *arena, const char *text);
 // A copy without leading and trailing blanks and with inner runs of blanks folded to one; of blanks as pages write them, too.
 char *text_squeeze(struct arena *arena, const char *text);

@@ -66,11 +66,11 @@ static uint32_t code_next(const char **at)
     return code;
 }
 
-// The next unseen one at or behind *at, which stops behind it; 0 when there is none.
+// The next unseen one at or behind *at, which stops before it; 0 when there is none.
 static uint32_t unseen_next(const char **at, uint32_t *before)
 {
-    while (**at) {
-        const uint32_t code = code_next(at);
+    for (const char *next = *at; *next; *at = next) {
+        const uint32_t code = code_next(&next);
         if (is_listed(code) && !is_shaping(code, *before)) return code;
         *before = code;
     }
@@ -85,12 +85,13 @@ uint32_t text_unseen(const char *text)
 
 char *text_without_unseen(struct arena *arena, const char *text)
 {
+    if (!text) return NULL;
     struct text_buffer out = text_buffer(arena);
     uint32_t before = 0, code;
     for (const char *at = text; (code = unseen_next(&at, &before)); text = at) {
-        const size_t width = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-        text_add_bytes(&out, text, (size_t)(at - text) - width);
+        text_add_bytes(&out, text, (size_t)(at - text));
         if (code == 0x2028 || code == 0x2029) text_add(&out, "\n"); // they part lines
+        code_next(&at);
     }
     text_add(&out, text);
     return text_take(&out);
