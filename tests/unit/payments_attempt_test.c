@@ -11,27 +11,6 @@
 
 #include <cmocka.h>
 
-static struct payments_database made;
-
-static int setup(void **state)
-{
-    (void)state;
-    return payments_database_create(&made);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return payments_database_drop(&made);
-}
-
-static int clean(void **state)
-{
-    (void)state;
-    payments_database_clean(&made);
-    return 0;
-}
-
 static enum db_found take_push(struct attempt *attempt)
 {
     struct db db = kit_session(&made.kit, DB_READ);
@@ -100,7 +79,7 @@ static void what_another_has_taken_is_not_given_back(void **state)
                                             "state = 'unknown', checkout_request_id = 'co-a'", "state = 'unknown', in_doubt = true", "state = 'pushed'"};
     for (size_t i = 0; i < COUNT_OF(meanwhile); i++) {
         struct attempt untold = {0};
-        clean(state);
+        payments_clean(state);
         purchase_pushed(&made, "a", "u1", "+254722000111");
         cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL");
         assert_int_equal(take_push(&untold), DB_FOUND);
@@ -132,11 +111,11 @@ static void a_refund_taken_unknowingly_gives_the_credits_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_phone_is_not_prompted_for_what_it_just_paid, clean),
-        cmocka_unit_test_setup(what_was_taken_unknowingly_goes_back, clean),
-        cmocka_unit_test_setup(what_was_taken_unknowingly_does_not_wait_for_days, clean),
-        cmocka_unit_test_setup(what_another_has_taken_is_not_given_back, clean),
-        cmocka_unit_test_setup(a_refund_taken_unknowingly_gives_the_credits_back, clean),
+        cmocka_unit_test_setup(a_phone_is_not_prompted_for_what_it_just_paid, payments_clean),
+        cmocka_unit_test_setup(what_was_taken_unknowingly_goes_back, payments_clean),
+        cmocka_unit_test_setup(what_was_taken_unknowingly_does_not_wait_for_days, payments_clean),
+        cmocka_unit_test_setup(what_another_has_taken_is_not_given_back, payments_clean),
+        cmocka_unit_test_setup(a_refund_taken_unknowingly_gives_the_credits_back, payments_clean),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, payments_made, payments_dropped);
 }

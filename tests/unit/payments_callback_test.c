@@ -14,28 +14,13 @@
 #include "push.h"
 #include "refund.h"
 
-static struct payments_database made;
-
 static const char *refund_asked(int credits);
 static enum db_found take_push(void);
 static void refund_told(bool completed);
 
-static int setup(void **state)
-{
-    (void)state;
-    return payments_database_create(&made);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return payments_database_drop(&made);
-}
-
 static int a_pushed_purchase(void **state)
 {
-    (void)state;
-    payments_database_clean(&made);
+    payments_clean(state);
     purchase_pushed(&made, "a", "u1", "+254722000111");
     return 0;
 }
@@ -359,5 +344,5 @@ int main(void)
         cmocka_unit_test_setup(a_fee_is_pushed_once_and_answered, a_pushed_purchase),
         cmocka_unit_test_setup(a_fee_of_somebody_without_a_phone_fails_at_once, a_pushed_purchase),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, payments_made, payments_dropped);
 }

@@ -13,24 +13,9 @@
 #include "erased.h"
 #include "push.h"
 
-static struct payments_database made;
-
-static int setup(void **state)
-{
-    (void)state;
-    return payments_database_create(&made);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return payments_database_drop(&made);
-}
-
 static int a_pushed_purchase(void **state)
 {
-    (void)state;
-    payments_database_clean(&made);
+    payments_clean(state);
     purchase_pushed(&made, "a", "u1", "+254722000111");
     return 0;
 }
@@ -143,5 +128,5 @@ int main(void)
         cmocka_unit_test_setup(an_erased_person_is_not_prompted, a_pushed_purchase),
         cmocka_unit_test_setup(what_is_taken_while_she_is_erased_goes_out_once_at_most, a_pushed_purchase),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, payments_made, payments_dropped);
 }

@@ -12,27 +12,6 @@
 #include <pthread.h>
 #include <string.h>
 
-static struct payments_database made;
-
-static int setup(void **state)
-{
-    (void)state;
-    return payments_database_create(&made);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return payments_database_drop(&made);
-}
-
-static int clean(void **state)
-{
-    (void)state;
-    payments_database_clean(&made);
-    return 0;
-}
-
 static int64_t balance(const char *user_id)
 {
     return number(&made, "SELECT coalesce((SELECT balance FROM ledger_balances WHERE account = 'user:%s'), 0)", user_id);
@@ -292,7 +271,7 @@ static void books_that_do_not_agree_say_so(void **state)
         {"SET session_replication_role = replica; DELETE FROM ledger_entries WHERE kind = 'credits_bought'; SET session_replication_role = origin", "paid_without_credits"},
     };
     for (size_t i = 0; i < COUNT_OF(mistakes); i++) {
-        clean(state);
+        payments_clean(state);
         purchase_pushed(&made, "a", "u1", "+254722000111");
         purchase_pushed(&made, "b", "u2", "+254722000112");
         purchase_pushed(&made, "f", "u3", "+254722000113");
@@ -336,21 +315,21 @@ static void books_agree_after_all_of_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_paid_purchase_gives_its_credits_once, clean),
-        cmocka_unit_test_setup(a_late_payment_wins_and_is_flagged, clean),
-        cmocka_unit_test_setup(a_receipt_comes_after_a_query_has_settled, clean),
-        cmocka_unit_test_setup(an_unlock_costs_one_credit_once, clean),
-        cmocka_unit_test_setup(nobody_unlocks_without_a_credit, clean),
-        cmocka_unit_test_setup(no_credit_goes_for_a_worker_who_is_not_there, clean),
-        cmocka_unit_test_setup(no_race_spends_a_credit_twice, clean),
-        cmocka_unit_test_setup(an_access_needs_its_spent_credit, clean),
-        cmocka_unit_test_setup(nobody_spends_what_is_not_there, clean),
-        cmocka_unit_test_setup(the_ledger_is_append_only, clean),
-        cmocka_unit_test_setup(one_prompt_on_a_phone_at_a_time, clean),
-        cmocka_unit_test_setup(one_id_in_two_collections_is_two_things, clean),
-        cmocka_unit_test_setup(books_that_do_not_agree_say_so, clean),
-        cmocka_unit_test_setup(what_nobody_ever_told_is_for_somebody_to_look_at, clean),
-        cmocka_unit_test_setup(books_agree_after_all_of_it, clean),
+        cmocka_unit_test_setup(a_paid_purchase_gives_its_credits_once, payments_clean),
+        cmocka_unit_test_setup(a_late_payment_wins_and_is_flagged, payments_clean),
+        cmocka_unit_test_setup(a_receipt_comes_after_a_query_has_settled, payments_clean),
+        cmocka_unit_test_setup(an_unlock_costs_one_credit_once, payments_clean),
+        cmocka_unit_test_setup(nobody_unlocks_without_a_credit, payments_clean),
+        cmocka_unit_test_setup(no_credit_goes_for_a_worker_who_is_not_there, payments_clean),
+        cmocka_unit_test_setup(no_race_spends_a_credit_twice, payments_clean),
+        cmocka_unit_test_setup(an_access_needs_its_spent_credit, payments_clean),
+        cmocka_unit_test_setup(nobody_spends_what_is_not_there, payments_clean),
+        cmocka_unit_test_setup(the_ledger_is_append_only, payments_clean),
+        cmocka_unit_test_setup(one_prompt_on_a_phone_at_a_time, payments_clean),
+        cmocka_unit_test_setup(one_id_in_two_collections_is_two_things, payments_clean),
+        cmocka_unit_test_setup(books_that_do_not_agree_say_so, payments_clean),
+        cmocka_unit_test_setup(what_nobody_ever_told_is_for_somebody_to_look_at, payments_clean),
+        cmocka_unit_test_setup(books_agree_after_all_of_it, payments_clean),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, payments_made, payments_dropped);
 }

@@ -20,27 +20,6 @@
 #define BUYERS 6
 #define ROUNDS 10
 
-static struct payments_database made;
-
-static int setup(void **state)
-{
-    (void)state;
-    return payments_database_create(&made);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    return payments_database_drop(&made);
-}
-
-static int clean(void **state)
-{
-    (void)state;
-    payments_database_clean(&made);
-    return 0;
-}
-
 // A request in a session of its own.
 struct asked {
     route_handler handler;
@@ -76,7 +55,7 @@ static void an_impatient_buyer_gets_one_prompt(void **state)
         struct asked asked[BUYERS];
         pthread_t threads[BUYERS];
         int done = 0;
-        clean(state);
+        payments_clean(state);
         for (int i = 0; i < BUYERS; i++) {
             asked[i] = (struct asked){.handler = purchase_create, .input = &input};
             pthread_create(&threads[i], NULL, ask_and_commit, &asked[i]);
@@ -127,7 +106,7 @@ static void *erase(void *argument)
 static void a_push_is_sent_or_cancelled(void **state)
 {
     for (int is_taken_first = 0; is_taken_first < 2; is_taken_first++) {
-        clean(state);
+        payments_clean(state);
         purchase_pushed(&made, "a", "u1", "+254722000111");
         cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL");
         struct db taking = kit_session(&made.kit, DB_WRITE), erasing = kit_session(&made.kit, DB_WRITE);
@@ -212,11 +191,11 @@ static void a_refund_is_settled_while_another_is_asked_for(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(an_impatient_buyer_gets_one_prompt, clean),
-        cmocka_unit_test_setup(a_buyer_finds_the_fee_of_the_same_moment, clean),
-        cmocka_unit_test_setup(a_push_is_sent_or_cancelled, clean),
-        cmocka_unit_test_setup(no_more_is_given_back_than_was_paid, clean),
-        cmocka_unit_test_setup(a_refund_is_settled_while_another_is_asked_for, clean),
+        cmocka_unit_test_setup(an_impatient_buyer_gets_one_prompt, payments_clean),
+        cmocka_unit_test_setup(a_buyer_finds_the_fee_of_the_same_moment, payments_clean),
+        cmocka_unit_test_setup(a_push_is_sent_or_cancelled, payments_clean),
+        cmocka_unit_test_setup(no_more_is_given_back_than_was_paid, payments_clean),
+        cmocka_unit_test_setup(a_refund_is_settled_while_another_is_asked_for, payments_clean),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, payments_made, payments_dropped);
 }

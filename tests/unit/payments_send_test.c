@@ -27,7 +27,6 @@
 #define SECRET "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 #define OTHER_SECRET "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
-static struct payments_database made;
 static struct http_server *mpesa;
 
 // What M-Pesa does.
@@ -55,10 +54,9 @@ static void play_mpesa(void *state, const struct http_request *request, struct h
 
 static int setup(void **state)
 {
-    (void)state;
     const struct http_server_config config = {.host = "127.0.0.1", .threads = 32, .workers = 32, .queue_timeout_ms = 5000, .body_limit_bytes = 1 << 16,
                                               .head_timeout_ms = 5000, .body_timeout_ms = 5000, .idle_timeout_ms = 5000};
-    if (payments_database_create(&made)) return 1;
+    if (payments_made(state)) return 1;
     struct payments_settings *settings = &made.settings;
     mpesa = http_server_start(&config, play_mpesa, NULL, &made.kit.err);
     if (!mpesa) return 1;
@@ -76,10 +74,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     daraja_free(made.payments.daraja);
     http_server_stop(mpesa, 2000);
-    return payments_database_drop(&made);
+    return payments_dropped(state);
 }
 
 #define TAKEN "{\"MerchantRequestID\":\"m-1\",\"CheckoutRequestID\":\"co-1\",\"ResponseCode\":\"0\",\"ResponseDescription\":\"ok\",\"ConversationID\":\"c-1\"}"
@@ -87,8 +84,7 @@ static int teardown(void **state)
 
 static int all_is_well(void **state)
 {
-    (void)state;
-    payments_database_clean(&made);
+    payments_clean(state);
     made.settings.daraja_timeout_ms = LONG_TIMEOUT_MS;
     does.holds_tokens = does.holds_answers = let_go = false;
     does.answer = TAKEN;
