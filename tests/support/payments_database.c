@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "agency_payment.h"
+#include "api.h"
 #include "push.h"
 
 static const struct service service = {.name = "payments"};
@@ -51,6 +53,24 @@ void purchase_pushed(struct payments_database *base, const char *id, const char 
                "VALUES ('%s', '%s', 'p1', 'Three contacts', 49950, 50000, 3)) "
                "INSERT INTO pushes (id, subject_kind, subject_id, user_id, phone_number, amount, state, checkout_request_id, merchant_request_id, pushed_at) "
                "VALUES ('push-%s', 'purchase', '%s', '%s', '%s', 50000, 'pushed', 'co-%s', 'm-%s', now())", id, user_id, id, id, user_id, phone_number, id, id);
+}
+
+enum db_found push_taken(struct payments_database *base)
+{
+    struct db db = kit_session(&base->kit, DB_WRITE);
+    const enum db_found found = db_row(&db, &SQL_push_take, DB_IN(DB_INT(60), DB_TEXT("an attempt"), DB_INT(120)), (struct db_targets){0}, &base->kit.err);
+    assert_true(db_commit(&db, &base->kit.err));
+    db_end(&db);
+    return found;
+}
+
+void fee_asked(struct payments_database *base, const char *fee_id, const char *payer)
+{
+    const struct fee_input input = {.fee_id = fee_id, .agency_id = "ag1", .payer_user_id = payer, .payment_type = "membership", .amount = 100050};
+    const struct event event = {.input = &input};
+    struct db db = kit_session(&base->kit, DB_WRITE);
+    kit_assert_fine(&base->kit, fee_requested(&base->app, &db, &event, &base->kit.err) && db_commit(&db, &base->kit.err));
+    db_end(&db);
 }
 
 enum settled purchase_settled(struct payments_database *base, const char *id, enum push_event event, const char *receipt)

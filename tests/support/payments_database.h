@@ -22,7 +22,11 @@ int payments_clean(void **state);
 
 // A purchase of p1 with its push as if M-Pesa had taken it: push "push-<id>", checkout "co-<id>", merchant "m-<id>".
 void purchase_pushed(struct payments_database *base, const char *id, const char *user_id, const char *phone_number);
-// Settles its push.
+// A worker takes the push that is due, for a minute.
+enum db_found push_taken(struct payments_database *base);
+// A fee of KES 1,000.50 is asked for by an event, for joining agency "ag1".
+void fee_asked(struct payments_database *base, const char *fee_id, const char *payer);
+// Settles the push of a purchase.
 enum settled purchase_settled(struct payments_database *base, const char *id, enum push_event event, const char *receipt);
 // A callback arrives and is worked off; the outcome that was noted.
 const char *callback_worked_off(struct payments_database *base, const char *id, const char *body);

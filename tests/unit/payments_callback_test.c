@@ -10,12 +10,10 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "agency_payment.h"
 #include "push.h"
 #include "refund.h"
 
 static const char *refund_asked(int credits);
-static enum db_found take_push(void);
 static void refund_told(bool completed);
 
 static int a_pushed_purchase(void **state)
@@ -164,7 +162,7 @@ static void what_mpesa_speaks_of_was_sent(void **state)
         cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL");
         callback_worked_off(&made, "a", is_one ? callback("co-a", "0", "500", "\"R1\"") : "<html>");
         assert_string_equal(cell(&made, "SELECT state FROM pushes"), "unknown");
-        assert_int_equal(take_push(), DB_NONE);
+        assert_int_equal(push_taken(&made), DB_NONE);
     }
 }
 
@@ -185,15 +183,6 @@ static void a_doubt_outlives_a_callback_that_says_not_paid(void **state)
     assert_string_equal(callback_worked_off(&made, "a", callback("co-a", "1032", "0", "\"\"")), "applied");
     assert_string_equal(status(), "failed");
     assert_string_equal(cell(&made, "SELECT in_doubt AND act_at <= now() FROM pushes"), "t");
-}
-
-static enum db_found take_push(void)
-{
-    struct db db = kit_session(&made.kit, DB_WRITE);
-    const enum db_found found = db_row(&db, &SQL_push_take, DB_IN(DB_INT(60), DB_TEXT("an attempt"), DB_INT(120)), (struct db_targets){0}, &made.kit.err);
-    assert_true(db_commit(&db, &made.kit.err));
-    db_end(&db);
-    return found;
 }
 
 // Somebody has written past the service, so that one callback fails whenever it is worked off.
@@ -290,21 +279,12 @@ static void spent_credits_cannot_be_taken_back(void **state)
     assert_int_equal(number(&made, "SELECT count(*) FROM refunds"), 0);
 }
 
-static void fee_asked(const char *fee_id, const char *payer)
-{
-    const struct fee_input input = {.fee_id = fee_id, .agency_id = "ag1", .payer_user_id = payer, .payment_type = "membership", .amount = 100050};
-    const struct event event = {.input = &input};
-    struct db db = kit_session(&made.kit, DB_WRITE);
-    kit_assert_fine(&made.kit, fee_requested(&made.app, &db, &event, &made.kit.err) && db_commit(&db, &made.kit.err));
-    db_end(&db);
-}
-
 static void a_fee_is_pushed_once_and_answered(void **state)
 {
     (void)state;
     cell(&made, "INSERT INTO payers VALUES ('u5', '+254733000111', '1')");
-    fee_asked("fee1", "u5");
-    fee_asked("fee1", "u5");
+    fee_asked(&made, "fee1", "u5");
+    fee_asked(&made, "fee1", "u5");
     assert_int_equal(number(&made, "SELECT count(*) FROM pushes WHERE subject_kind = 'agency_payment' AND amount = 100100"), 1);
     cell(&made, "UPDATE pushes SET state = 'pushed', id = 'push-fee' WHERE subject_kind = 'agency_payment'");
     assert_int_equal(purchase_settled(&made, "fee", EVENT_PAID, "RF"), SETTLED_APPLIED);
@@ -315,7 +295,7 @@ static void a_fee_is_pushed_once_and_answered(void **state)
 static void a_fee_of_somebody_without_a_phone_fails_at_once(void **state)
 {
     (void)state;
-    fee_asked("fee2", "unknown");
+    fee_asked(&made, "fee2", "unknown");
     assert_int_equal(number(&made, "SELECT count(*) FROM outbox WHERE type LIKE '%%agency_payment.failed%%' AND data ->> 'failure_reason' LIKE 'There is no phone%%'"), 1);
     assert_int_equal(number(&made, "SELECT count(*) FROM pushes WHERE subject_kind = 'agency_payment'"), 0);
 }

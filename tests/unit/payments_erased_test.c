@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "agency_payment.h"
 #include "erased.h"
 #include "push.h"
 
@@ -18,15 +17,6 @@ static int a_pushed_purchase(void **state)
     payments_clean(state);
     purchase_pushed(&made, "a", "u1", "+254722000111");
     return 0;
-}
-
-static void fee_asked(const char *fee_id, const char *payer)
-{
-    const struct fee_input input = {.fee_id = fee_id, .agency_id = "ag1", .payer_user_id = payer, .payment_type = "membership", .amount = 100050};
-    const struct event event = {.input = &input};
-    struct db db = kit_session(&made.kit, DB_WRITE);
-    kit_assert_fine(&made.kit, fee_requested(&made.app, &db, &event, &made.kit.err) && db_commit(&db, &made.kit.err));
-    db_end(&db);
 }
 
 static void forget(const char *user_id)
@@ -76,23 +66,14 @@ static void what_comes_after_an_erasure_keeps_no_phone(void **state)
     assert_int_equal(number(&made, "SELECT count(*) FROM stk_callbacks WHERE body::json IS NOT NULL"), 2);
 }
 
-static enum db_found take_push(void)
-{
-    struct db db = kit_session(&made.kit, DB_WRITE);
-    const enum db_found found = db_row(&db, &SQL_push_take, DB_IN(DB_INT(60), DB_TEXT("an attempt"), DB_INT(120)), (struct db_targets){0}, &made.kit.err);
-    assert_true(db_commit(&db, &made.kit.err));
-    db_end(&db);
-    return found;
-}
-
 static void an_erased_person_is_not_prompted(void **state)
 {
     (void)state;
     cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL;"
                 "INSERT INTO payers VALUES ('u1', '+254733000111', '1')");
-    fee_asked("fee1", "u1");
+    fee_asked(&made, "fee1", "u1");
     forget("u1");
-    assert_int_equal(take_push(), DB_NONE);
+    assert_int_equal(push_taken(&made), DB_NONE);
     assert_string_equal(cell(&made, "SELECT string_agg(state || ' ' || (phone_number IS NULL), ', ') FROM pushes"), "failed true, failed true");
     assert_string_equal(cell(&made, "SELECT status FROM user_purchases"), "failed");
     assert_int_equal(number(&made, "SELECT count(*) FROM outbox WHERE type LIKE '%%.purchase.failed.v1' OR type LIKE '%%.agency_payment.failed.v1'"), 2);
@@ -108,13 +89,13 @@ static void what_is_taken_while_she_is_erased_goes_out_once_at_most(void **state
     (void)state;
     enum settled settled;
     cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL");
-    assert_int_equal(take_push(), DB_FOUND);
+    assert_int_equal(push_taken(&made), DB_FOUND);
     forget("u1");
     assert_string_equal(cell(&made, "SELECT state FROM pushes"), "pushing");
     const struct settlement not_sent = {.push_id = "push-a", .event = EVENT_NOT_SENT, .by = "push"};
     kit_assert_fine(&made.kit, push_settle_now(&made.app, made.kit.arena, &not_sent, &settled, &made.kit.err));
     assert_string_equal(cell(&made, "SELECT state FROM pushes"), "created");
-    assert_int_equal(take_push(), DB_NONE);
+    assert_int_equal(push_taken(&made), DB_NONE);
     clean_up();
     assert_string_equal(cell(&made, "SELECT state || ' ' || (phone_number IS NULL) FROM pushes"), "failed true");
     assert_string_equal(cell(&made, "SELECT status FROM user_purchases"), "failed");
