@@ -1,14 +1,15 @@
 # Three times as many sign-ins as can be served, at a password hash that costs what it does in life, sent whether answers come or
 # not; and newcomers while others hold idle and slow connections. Sourced by run.sh.
+MEMBERS=64 # each signs in a few times: beyond DC_SESSIONS_MAX a sign-in would end another session, too
+
 bench_overload() {
     launch auth DC_BCRYPT_COST=10
     launch gateway DC_UPSTREAM_AUTH="$LAUNCHED_URL" DC_RATE_ACCOUNT_PER_MINUTE=1000000
-    local url=$LAUNCHED_URL body='{"email":"overload@people.example","password":"a good one, kept"}' peak line
-    curl -fsS -o /dev/null "$url/api/auth/register" -H 'Content-Type: application/json' \
-        -d '{"email":"overload@people.example","password":"a good one, kept","user_type":"employer","first_name":"Ann","last_name":"Bench"}' || true
-    printf 'POST\t/api/auth/login\t-\t%s\n' "$body" >"$WORK/login.txt"
+    local url=$LAUNCHED_URL peak line
+    members "$url" >"$WORK/members.txt"
+    sed 's#^#POST\t/api/auth/login\t-\t#' "$WORK/members.txt" >"$WORK/login.txt"
     peak=$(of "$(load "$WORK/login.txt" "$url")" per_second)
-    line=$(GATEWAY_URL=$url "$BUILD/tests/bench/overload" "$(calculate "$peak * 3")" "$SECONDS_EACH" 512 /api/auth/login "$body")
+    line=$(GATEWAY_URL=$url "$BUILD/tests/bench/overload" "$(calculate "$peak * 3")" "$SECONDS_EACH" 512 /api/auth/login "$WORK/members.txt")
     figure "sign-ins served under three times their peak" "$(of "$line" good_per_second)" requests/s "$peak" least 0.9
     figure "sign-ins refused meanwhile, 99th percentile" "$(of "$line" refused_p99_ms)" ms 10 most 1
     note "sign-ins refused meanwhile" "$(of "$line" refused)" requests
@@ -17,6 +18,17 @@ bench_overload() {
     note "sign-ins answered otherwise" "$(of "$line" other)" requests
     stop_all
     newcomers
+}
+
+# members URL: people register; prints what each signs in with.
+members() {
+    local n credentials
+    for n in $(seq $MEMBERS); do
+        credentials="\"email\":\"member.$n.$$@people.example\",\"password\":\"a good one, kept\""
+        curl -fsS -o /dev/null "$1/api/auth/register" -H 'Content-Type: application/json' \
+            -d "{$credentials,\"user_type\":\"employer\",\"first_name\":\"Ann\",\"last_name\":\"Bench\"}"
+        echo "{$credentials}"
+    done
 }
 
 # Who comes while 2,000 others keep idle connections and 200 send a byte a second.
