@@ -22,7 +22,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 serverurl=unix://$SOCKET
 CONF
     if [ -z "${EXTERNAL_DATABASE:-}" ]; then
-        program postgres INT "$POSTGRES_BIN/postgres -D $POSTGRES_DIR -p $POSTGRES_PORT" "$POSTGRES_USER"
+        program postgres INT "$POSTGRES_BIN/postgres -D $POSTGRES_DIR -p $POSTGRES_PORT ${POSTGRES_OPTIONS:-}" "$POSTGRES_USER" # POSTGRES_OPTIONS: tests/bench
     fi
     if [ -z "${EXTERNAL_KAFKA:-}" ]; then
         program kafka TERM "java -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
