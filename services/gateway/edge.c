@@ -74,8 +74,8 @@ static bool no_path(const char *path, struct error *err)
     return error_set(err, &problem_not_found, NULL);
 }
 
-// A path that means the same to us and to whoever is behind: no dot segments (not even encoded),
-// no encoded slash, no empty segment.
+// A path that means the same to us and to whoever is behind: no dot segments (not even encoded), no encoded slash, no empty segment,
+// no backslash and no ';', which some take for a slash or for the end of a segment, no blank or control character.
 static bool path_is_plain(const char *path)
 {
     for (const char *at = path; *at; at++) {
