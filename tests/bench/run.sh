@@ -29,7 +29,7 @@ share_as_before() { [ -z "$AUTOGROUP_WAS" ] || echo "$AUTOGROUP_WAS" >$AUTOGROUP
 
 main() {
     local parts="${*:-$PARTS}" part
-    trap 'docker/local/stack.sh stop >/dev/null 2>&1; stop_all; share_as_before' EXIT
+    trap 'share_as_before; docker/local/stack.sh stop >/dev/null 2>&1; stop_all' EXIT
     share_evenly
     docker/local/install.sh bench
     mkdir -p build && : >"$FIGURES"
