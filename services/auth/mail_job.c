@@ -113,12 +113,10 @@ static bool take(struct app *app, struct arena *arena, struct taken_mail *ret, b
 
 static bool put_away(struct app *app, struct arena *arena, const struct taken_mail *mail, bool sent, struct error *err)
 {
-    struct db db;
     int64_t given_up = 0;
-    db_begin(&db, app->pool, DB_READ, arena);
-    const bool ok = sent ? db_exec(&db, &SQL_mail_done, DB_IN(DB_INT(mail->id)), NULL, err)
-                         : db_exec(&db, &SQL_mail_failed, DB_IN(DB_INT(mail->id), DB_TEXT(mail->code_hash), DB_INT(ATTEMPTS_MAX)), &given_up, err);
-    db_end(&db);
+    const bool ok = sent ? db_exec_alone(app->pool, arena, &SQL_mail_done, DB_IN(DB_INT(mail->id)), NULL, err)
+                         : db_exec_alone(app->pool, arena, &SQL_mail_failed,
+                                         DB_IN(DB_INT(mail->id), DB_TEXT(mail->code_hash), DB_INT(ATTEMPTS_MAX)), &given_up, err);
     if (given_up) log_error("mail_given_up", LOG_INT("mail", mail->id), LOG_TEXT("kind", mail->kind));
     return ok;
 }
