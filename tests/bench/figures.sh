@@ -38,6 +38,14 @@ load() {
     wrk -t2 -c$CLIENTS -d"${SECONDS_EACH}s" -s tests/bench/requests.lua "${2:-$GATEWAY_URL}" -- "$1" | grep '^figures'
 }
 
+# post PATH TOKEN BODY [BASE_URL]: prints the answer.
+post() { curl --fail-with-body -sS "${4:-$GATEWAY_URL}/api$1" -H 'Content-Type: application/json' ${2:+-H "Authorization: Bearer $2"} -d "$3"; }
+
+# register EMAIL PASSWORD [BASE_URL]: an employer; prints the answer.
+register() {
+    post /auth/register "" "{\"email\":\"$1\",\"password\":\"$2\",\"user_type\":\"employer\",\"first_name\":\"Ann\",\"last_name\":\"Bench\"}" "${3:-}"
+}
+
 # statement SERVICE NAME VALUE…: a named statement of that service, its parameters replaced by the values in order.
 statement() {
     local folder=services/$1/sql name=$2 text i=1 value

@@ -22,12 +22,11 @@ bench_overload() {
 
 # members URL: people register; prints what each signs in with.
 members() {
-    local n credentials
+    local n email password="a good one, kept"
     for n in $(seq $MEMBERS); do
-        credentials="\"email\":\"member.$n.$$@people.example\",\"password\":\"a good one, kept\""
-        curl -fsS -o /dev/null "$1/api/auth/register" -H 'Content-Type: application/json' \
-            -d "{$credentials,\"user_type\":\"employer\",\"first_name\":\"Ann\",\"last_name\":\"Bench\"}"
-        echo "{$credentials}"
+        email=member.$n.$$@people.example
+        register "$email" "$password" "$1" >/dev/null
+        echo "{\"email\":\"$email\",\"password\":\"$password\"}"
     done
 }
 

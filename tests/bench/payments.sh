@@ -9,16 +9,13 @@ bench_payments() {
     control_mpesa '{"drop":false}' # what is open settles by itself
 }
 
-# post PATH TOKEN BODY
-post() { curl --fail-with-body -sS "$GATEWAY_URL/api$1" -H 'Content-Type: application/json' ${2:+-H "Authorization: Bearer $2"} -d "$3"; }
 control_mpesa() { curl -fsS -o /dev/null "$URL_DARAJA/control" -d "$1"; }
 
 # Signed-in people: $WORK/employers has token and id of each.
 employers() {
     local n
     for n in $(seq $EMPLOYERS); do
-        post /auth/register "" "{\"email\":\"payer.$n.$$@people.example\",\"password\":\"a good one $n\",\"user_type\":\"employer\",\"first_name\":\"Ann\",\"last_name\":\"Bench\"}" |
-            jq -r '[.access_token, .user.id] | @tsv'
+        register "payer.$n.$$@people.example" "a good one $n" | jq -r '[.access_token, .user.id] | @tsv'
     done >"$WORK/employers"
     RUN_DIR=$RUN_DIR "$BUILD/bin/dcctl" admin create --email "admin.$$@people.example" --password "a good one" >/dev/null
     ADMIN=$(post /auth/login "" "{\"email\":\"admin.$$@people.example\",\"password\":\"a good one\"}" | jq -r .access_token)
