@@ -47,12 +47,24 @@ int payments_clean(void **state)
     return 0;
 }
 
+int a_pushed_purchase(void **state)
+{
+    payments_clean(state);
+    purchase_pushed(&made, "a", "u1", "+254722000111");
+    return 0;
+}
+
 void purchase_pushed(struct payments_database *base, const char *id, const char *user_id, const char *phone_number)
 {
     cell(base, "WITH u AS (INSERT INTO user_purchases (id, user_id, package_id, package_name, amount, amount_charged, contacts_included) "
                "VALUES ('%s', '%s', 'p1', 'Three contacts', 49950, 50000, 3)) "
                "INSERT INTO pushes (id, subject_kind, subject_id, user_id, phone_number, amount, state, checkout_request_id, merchant_request_id, pushed_at) "
                "VALUES ('push-%s', 'purchase', '%s', '%s', '%s', 50000, 'pushed', 'co-%s', 'm-%s', now())", id, user_id, id, id, user_id, phone_number, id, id);
+}
+
+void purchase_unsent(struct payments_database *base, const char *id)
+{
+    cell(base, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL WHERE subject_id = '%s'", id);
 }
 
 enum db_found push_taken(struct payments_database *base)

@@ -19,9 +19,13 @@ extern struct payments_database made;
 int payments_made(void **state);
 int payments_dropped(void **state);
 int payments_clean(void **state);
+// As setup of a test, too: besides that there is purchase "a" of user "u1", pushed as below.
+int a_pushed_purchase(void **state);
 
 // A purchase of p1 with its push as if M-Pesa had taken it: push "push-<id>", checkout "co-<id>", merchant "m-<id>".
 void purchase_pushed(struct payments_database *base, const char *id, const char *user_id, const char *phone_number);
+// Its push has not been sent yet.
+void purchase_unsent(struct payments_database *base, const char *id);
 // A worker takes the push that is due, for a minute.
 enum db_found push_taken(struct payments_database *base);
 // A fee of KES 1,000.50 is asked for by an event, for joining agency "ag1".

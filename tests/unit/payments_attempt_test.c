@@ -43,7 +43,8 @@ static void what_was_taken_unknowingly_goes_back(void **state)
     struct attempt told = {0}, untold = {0};
     purchase_pushed(&made, "a", "u1", "+254722000111");
     purchase_pushed(&made, "b", "u2", "+254722000222");
-    cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL");
+    purchase_unsent(&made, "a");
+    purchase_unsent(&made, "b");
     assert_int_equal(take_push(&told), DB_FOUND);
     const char *sent = cell(&made, "SELECT id FROM pushes WHERE state = 'pushing'");
     assert_int_equal(take_push(&untold), DB_FOUND);
@@ -62,7 +63,7 @@ static void what_was_taken_unknowingly_does_not_wait_for_days(void **state)
     (void)state;
     struct attempt untold = {0};
     purchase_pushed(&made, "a", "u1", "+254722000111");
-    cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL");
+    purchase_unsent(&made, "a");
     assert_int_equal(take_push(&untold), DB_FOUND);
     cell(&made, "UPDATE pushes SET state = 'unknown'"); // by query_next
     untold.is_lost = true;
@@ -81,7 +82,7 @@ static void what_another_has_taken_is_not_given_back(void **state)
         struct attempt untold = {0};
         payments_clean(state);
         purchase_pushed(&made, "a", "u1", "+254722000111");
-        cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL");
+        purchase_unsent(&made, "a");
         assert_int_equal(take_push(&untold), DB_FOUND);
         cell(&made, "UPDATE pushes SET %s", meanwhile[i]);
         const char *before = cell(&made, "SELECT p::text FROM pushes AS p");

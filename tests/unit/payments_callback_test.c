@@ -16,13 +16,6 @@
 static const char *refund_asked(int credits);
 static void refund_told(bool completed);
 
-static int a_pushed_purchase(void **state)
-{
-    payments_clean(state);
-    purchase_pushed(&made, "a", "u1", "+254722000111");
-    return 0;
-}
-
 // A callback for purchase a; members may be given as JSON.
 static const char *callback(const char *checkout, const char *code, const char *amount, const char *receipt)
 {
@@ -159,7 +152,7 @@ static void what_mpesa_speaks_of_was_sent(void **state)
     (void)state;
     for (int is_one = 0; is_one < 2; is_one++) {
         a_pushed_purchase(state);
-        cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL");
+        purchase_unsent(&made, "a");
         callback_worked_off(&made, "a", is_one ? callback("co-a", "0", "500", "\"R1\"") : "<html>");
         assert_string_equal(cell(&made, "SELECT state FROM pushes"), "unknown");
         assert_int_equal(push_taken(&made), DB_NONE);

@@ -12,13 +12,6 @@
 #include "erased.h"
 #include "push.h"
 
-static int a_pushed_purchase(void **state)
-{
-    payments_clean(state);
-    purchase_pushed(&made, "a", "u1", "+254722000111");
-    return 0;
-}
-
 static void forget(const char *user_id)
 {
     struct db db = kit_session(&made.kit, DB_WRITE);
@@ -69,8 +62,8 @@ static void what_comes_after_an_erasure_keeps_no_phone(void **state)
 static void an_erased_person_is_not_prompted(void **state)
 {
     (void)state;
-    cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL;"
-                "INSERT INTO payers VALUES ('u1', '+254733000111', '1')");
+    purchase_unsent(&made, "a");
+    cell(&made, "INSERT INTO payers VALUES ('u1', '+254733000111', '1')");
     fee_asked(&made, "fee1", "u1");
     forget("u1");
     assert_int_equal(push_taken(&made), DB_NONE);
@@ -88,7 +81,7 @@ static void what_is_taken_while_she_is_erased_goes_out_once_at_most(void **state
 {
     (void)state;
     enum settled settled;
-    cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL");
+    purchase_unsent(&made, "a");
     assert_int_equal(push_taken(&made), DB_FOUND);
     forget("u1");
     assert_string_equal(cell(&made, "SELECT state FROM pushes"), "pushing");

@@ -108,7 +108,7 @@ static void a_push_is_sent_or_cancelled(void **state)
     for (int is_taken_first = 0; is_taken_first < 2; is_taken_first++) {
         payments_clean(state);
         purchase_pushed(&made, "a", "u1", "+254722000111");
-        cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL");
+        purchase_unsent(&made, "a");
         struct db taking = kit_session(&made.kit, DB_WRITE), erasing = kit_session(&made.kit, DB_WRITE);
         struct db_values in = DB_IN(DB_INT(60), DB_TEXT("an attempt"), DB_INT(120));
         struct error err = {0};

@@ -179,7 +179,7 @@ static void held_up(worker next, const char *meanwhile)
 static void a_purchase_to_be_sent(const char *id, const char *user_id, const char *phone_number)
 {
     purchase_pushed(&made, id, user_id, phone_number);
-    cell(&made, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL WHERE subject_id = '%s'", id);
+    purchase_unsent(&made, id);
 }
 
 #define LEASE_ENDS "UPDATE pushes SET state = 'unknown' WHERE subject_id = 'a' AND state = 'pushing'"
