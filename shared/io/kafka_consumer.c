@@ -44,7 +44,6 @@ static const struct kafka_setting consumer_settings[] = {
     {"auto.offset.reset", "earliest"},                // the default skips what came before the first join
     {"partition.assignment.strategy", "range"},       // cooperative-sticky has known faults in 2.0.2
     {"check.crcs", "true"},
-    {"fetch.wait.max.ms", "100"},
     {"queued.min.messages", "10000"},
     {"topic.metadata.refresh.interval.ms", "10000"},
     {"statistics.interval.ms", "5000"},
@@ -104,6 +103,7 @@ static rd_kafka_t *client_new(struct kafka_consumer *consumer, const struct kafk
         {"enable.auto.commit", config->group ? "true" : "false"},
         {"auto.commit.interval.ms", "1000"},
         {"enable.partition.eof", config->group ? "false" : "true"}, // tells when all that was there has been read
+        {"fetch.wait.max.ms", config->group ? "500" : "100"},       // until the broker says that nothing new has come: a start waits for that
         {NULL, NULL},
     };
     rd_kafka_conf_t *conf = kafka_conf(config->brokers, config->client_id, consumer_settings, err);
