@@ -81,8 +81,7 @@ static bool import_whole(struct import *import, struct error *err)
 {
     int64_t began_ms = clock_monotonic_ms(), rows = 0;
     const char *damage = NULL;
-    if (!import_read(import, &rows, &damage, err)) return false;
-    const bool sent = import_check_and_send(import, rows, err);
+    const bool sent = import_read(import, &rows, &damage, err) && import_check_and_send(import, rows, err);
     if (!import_children_finish(import, err) || !sent || !import_file_keep(import, err) || !finish_unknown(import, err)) return false;
     int64_t took_ms = clock_monotonic_ms() - began_ms;
     if (import->terminal) fputc('\n', stderr);

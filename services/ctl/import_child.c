@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The services' own programs, which the rows are sent to: one for each sender and service, from the first row until the import has
-// ended. As long as one runs, its service keeps the import's events back, so that they do not compete with it for the machine.
+// The services' own programs, which the rows are sent to: one for each sender and service, from when its rows have been read until the import
+// has ended. As long as one runs, its service keeps the import's events back, so that they do not compete with it for the machine.
 #include <string.h>
 
 #include "import.h"
@@ -13,6 +13,15 @@ struct child *import_child(struct import *import, int sender, const char *servic
     struct child *child = &import->children[sender][place];
     if (child->pid || child_start(import->stack, service, (const char *const[]){"import", NULL}, CHILD_PIPES, child, err)) return child;
     return NULL;
+}
+
+bool import_children_start(struct import *import, const struct collection *collection, int64_t rows, struct error *err)
+{
+    for (int sender = 0; sender < import_senders(collection, rows); sender++) {
+        for (int i = 0; collection->takers[i]; i++)
+            if (!import_child(import, sender, collection->takers[i], err)) return false;
+    }
+    return true;
 }
 
 // That no more is coming is told to all at once: each takes a while to close its connections.

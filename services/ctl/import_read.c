@@ -163,8 +163,11 @@ static bool end(void *state, struct error *err)
     struct reader *reader = state;
     if (json_object_set_new(reader->seen, reader->collection, json_integer(reader->ordinal)) != 0)
         return error_set(err, &problem_unavailable, "No memory.");
-    return flush(reader, err) && db_exec_alone(reader->import->pool, reader->batch->arena, &SQL_import_collection_read,
-                                               DB_IN(DB_TEXT(reader->collection), DB_INT(reader->ordinal)), NULL, err);
+    const int64_t place = import_place(reader->collection);
+    return flush(reader, err) &&
+           db_exec_alone(reader->import->pool, reader->batch->arena, &SQL_import_collection_read,
+                         DB_IN(DB_TEXT(reader->collection), DB_INT(reader->ordinal)), NULL, err) &&
+           (!place || import_children_start(reader->import, &import_collections[place - 1], reader->ordinal, err));
 }
 
 // Hands the batch over once the one before has been written.

@@ -42,6 +42,7 @@ struct sent {
 };
 
 static bool count_rows(struct sending *sending, struct error *err);
+static bool keep(struct sender *senders, int count, struct error *err);
 static bool finish(struct sending *sending, struct error *err);
 static void *send_batches(void *argument);
 static bool send_places(struct sender *sender, int64_t after, int64_t last, struct error *err);
@@ -51,6 +52,7 @@ static bool read_row(struct sender *sender, const struct db_rows *found, int pla
 static bool send_rows(struct sender *sender, int taker, struct sent *rows, int count, struct error *err);
 static bool ask(struct sender *sender, int taker, struct sent *rows, int count, bool *ret_too_much, struct error *err);
 static bool take_answer(struct sender *sender, const char *service, const json_t *results, struct sent *rows, int count, struct error *err);
+static json_t *exchange(struct sender *sender, int taker, const char *line, struct error *err);
 static bool keep_findings(struct sender *sender, const struct sent *rows, int count, struct error *err);
 
 bool import_send(struct import *import, const struct collection *collection, int64_t total, int64_t *done, struct error *err)
@@ -58,17 +60,24 @@ bool import_send(struct import *import, const struct collection *collection, int
     struct sending sending = {.import = import, .collection = collection, .lock = PTHREAD_MUTEX_INITIALIZER, .total = total, .done = done, .err = err};
     struct sender senders[IMPORT_SENDERS] = {0};
     if (!count_rows(&sending, err)) return false;
-    int wanted = 0, started = 0;
-    for (; collection->takers[0] && wanted < IMPORT_SENDERS && wanted * (int64_t)BATCH_ROWS < sending.last; wanted++) {
-        senders[wanted].sending = &sending;
+    const int wanted = import_senders(collection, sending.last);
+    int started = 0;
+    for (int sender = 0; sender < wanted; sender++) {
+        senders[sender].sending = &sending;
         for (int i = 0; collection->takers[i]; i++)
-            if (!(senders[wanted].children[i] = import_child(import, wanted, collection->takers[i], err))) return false;
+            if (!(senders[sender].children[i] = import_child(import, sender, collection->takers[i], err))) return false;
     }
     while (started < wanted && pthread_create(&senders[started].thread, NULL, send_batches, &senders[started]) == 0) started++;
     for (int i = 0; i < started; i++) pthread_join(senders[i].thread, NULL);
     if (err->problem) return false;
     if (sending.next < sending.last && collection->takers[0]) return error_set(err, &problem_unavailable, "No thread to send %s with.", collection->name);
-    return finish(&sending, err);
+    return keep(senders, wanted, err) && finish(&sending, err);
+}
+
+int import_senders(const struct collection *collection, int64_t rows)
+{
+    const int64_t batches = (rows + BATCH_ROWS - 1) / BATCH_ROWS;
+    return !collection->takers[0] ? 0 : batches < IMPORT_SENDERS ? (int)batches : IMPORT_SENDERS;
 }
 
 static bool count_rows(struct sending *sending, struct error *err)
@@ -80,6 +89,20 @@ static bool count_rows(struct sending *sending, struct error *err)
                      DB_OUT(DB_GET_INT(&sending->last)), err) == DB_FOUND;
     db_end(&db);
     return ok;
+}
+
+// What the takers have committed is on their disks, before it is noted that they have it.
+static bool keep(struct sender *senders, int count, struct error *err)
+{
+    for (struct sender *sender = senders; sender < senders + count; sender++) {
+        for (int i = 0; sender->sending->collection->takers[i]; i++) {
+            CLEANUP(json_release) json_t *answer = exchange(sender, i, "{\"keep\":true}", err);
+            if (!answer) return false;
+            if (!json_object_get(answer, "results"))
+                return error_set(err, &problem_unavailable, "%s lost its database meanwhile; import again.", sender->sending->collection->takers[i]);
+        }
+    }
+    return true;
 }
 
 static bool finish(struct sending *sending, struct error *err)
@@ -214,7 +237,6 @@ static bool send_rows(struct sender *sender, int taker, struct sent *rows, int c
 static bool ask(struct sender *sender, int taker, struct sent *rows, int count, bool *ret_too_much, struct error *err)
 {
     const char *service = sender->sending->collection->takers[taker];
-    struct child *child = sender->children[taker];
     struct text_buffer line = text_buffer(sender->arena);
     text_printf(&line, "{\"collection\":\"%s\",\"halves\":true,\"rows\":[", sender->sending->collection->name);
     const char *separator = "";
@@ -226,21 +248,32 @@ static bool ask(struct sender *sender, int taker, struct sent *rows, int count, 
     }
     text_add(&line, "]}");
     char *text = text_take(&line);
-    for (char *at = text; at && *at; at++) if (*at == '\n' || *at == '\r') *at = ' '; // inside strings a line break is \n
-    if (!text || fprintf(child->in, "%s\n", text) < 0 || fflush(child->in) != 0)
-        return error_set(err, &problem_unavailable, "%s import stopped taking rows; see its message above, then import again.", service);
-    char *answer = NULL;
-    size_t capacity = 0;
-    ssize_t length = getline(&answer, &capacity, child->out);
-    CLEANUP(json_release) json_t *parsed = length > 0 ? json_parse(answer, (size_t)length, err) : NULL;
-    free(answer);
+    if (!text) return error_set(err, &problem_unavailable, "No memory.");
+    for (char *at = text; *at; at++) if (*at == '\n' || *at == '\r') *at = ' '; // inside strings a line break is \n
+    CLEANUP(json_release) json_t *parsed = exchange(sender, taker, text, err);
+    if (!parsed) return false;
     const json_t *results = json_object_get(parsed, "results");
     if (json_is_array(results)) return take_answer(sender, service, results, rows, count, err);
     const char *said = json_member_text(parsed, "error");
     *ret_too_much = said && json_is_false(json_object_get(parsed, "passes"));
     if (*ret_too_much) return error_set(err, &problem_malformed, "%s", said);
-    return error_set(err, &problem_unavailable, "%s import gave no answer to a batch of %s: %s", service, sender->sending->collection->name,
+    return error_set(err, &problem_unavailable, "%s import did not take a batch of %s: %s", service, sender->sending->collection->name,
                      said ? said : "see its message above, then import again.");
+}
+
+static json_t *exchange(struct sender *sender, int taker, const char *line, struct error *err)
+{
+    const char *service = sender->sending->collection->takers[taker];
+    struct child *child = sender->children[taker];
+    if (fprintf(child->in, "%s\n", line) < 0 || fflush(child->in) != 0)
+        return error_set(err, &problem_unavailable, "%s import stopped taking rows; see its message above, then import again.", service), NULL;
+    char *answer = NULL;
+    size_t capacity = 0;
+    const ssize_t length = getline(&answer, &capacity, child->out);
+    json_t *parsed = length > 0 ? json_parse(answer, (size_t)length, err) : NULL;
+    free(answer);
+    if (!parsed) error_set(err, &problem_unavailable, "%s import gave no answer; see its message above, then import again.", service);
+    return parsed;
 }
 
 static bool take_answer(struct sender *sender, const char *service, const json_t *results, struct sent *rows, int count, struct error *err)

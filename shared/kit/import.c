@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The verb import: one batch a line in, one answer a line out. Each batch is one transaction, and
-// its answer is written after the commit, so a tool that was killed sends the batch again. A tool that
+// its answer is written after the commit, so a tool that was killed sends the batch again. A commit waits
+// for no disk: the answer to {"keep": true} says that all before it is there for good. A tool that
 // sends "halves": true deals with refusals itself: an error that does not pass, answered as such, says
 // that something of the batch cannot be taken, and it sends less at once.
 #include "running.h"
@@ -21,9 +22,11 @@ struct batch {
     json_t *results;
 };
 
-static int take_lines(struct app *app, FILE *out);
+static int take_lines(struct app *app, struct db *hold, FILE *out);
 static int complain(const struct app *app, const struct error *err);
-static bool take_line(struct app *app, const char *line, size_t length, FILE *out, bool *ret_halves, struct error *err);
+static bool take_line(struct app *app, struct db *hold, const char *line, size_t length, FILE *out, bool *ret_halves, struct error *err);
+static bool keep(struct db *hold, FILE *out, struct error *err);
+static bool take_batch(struct app *app, const json_t *parsed, struct arena *arena, FILE *out, struct error *err);
 static const struct importer *importer_find(const struct service *service, const char *collection);
 static bool take(struct db *db, void *argument, struct error *err);
 static void write_error(const struct error *err, bool halves, FILE *out);
@@ -38,13 +41,13 @@ int import_run(struct app *app)
     struct error err = {0};
     struct db hold; // its events wait for the end; a connection that is lost meanwhile lets them go earlier
     db_begin(&hold, app->pool, DB_READ, arena);
-    int status = db_exec(&hold, &SQL_bulk_hold, DB_NOTHING, NULL, &err) ? take_lines(app, out) : complain(app, &err);
+    int status = db_exec(&hold, &SQL_bulk_hold, DB_NOTHING, NULL, &err) ? take_lines(app, &hold, out) : complain(app, &err);
     db_end(&hold);
     fclose(out);
     return status;
 }
 
-static int take_lines(struct app *app, FILE *out)
+static int take_lines(struct app *app, struct db *hold, FILE *out)
 {
     char *line = NULL;
     size_t capacity = 0;
@@ -52,7 +55,7 @@ static int take_lines(struct app *app, FILE *out)
     for (ssize_t length; (length = getline(&line, &capacity, stdin)) > 0;) {
         struct error err = {0};
         bool halves = false;
-        if (!take_line(app, line, (size_t)length, out, &halves, &err)) {
+        if (!take_line(app, hold, line, (size_t)length, out, &halves, &err)) {
             if (!halves || error_passes(&err)) status = complain(app, &err);
             write_error(&err, halves, out);
         }
@@ -70,22 +73,35 @@ static int complain(const struct app *app, const struct error *err)
     return 1;
 }
 
-static bool take_line(struct app *app, const char *line, size_t length, FILE *out, bool *ret_halves, struct error *err)
+static bool take_line(struct app *app, struct db *hold, const char *line, size_t length, FILE *out, bool *ret_halves, struct error *err)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_new(MEMORY_BYTES);
     CLEANUP(json_release) json_t *parsed = json_parse(line, length, err);
-    CLEANUP(json_release) json_t *results = json_array();
-    if (!arena || !results) return error_set(err, &problem_unavailable, NULL);
+    if (!arena) return error_set(err, &problem_unavailable, NULL);
     if (!parsed) return false;
-    const char *collection = json_member_text(parsed, "collection");
     *ret_halves = json_is_true(json_object_get(parsed, "halves"));
+    return json_is_true(json_object_get(parsed, "keep")) ? keep(hold, out, err) : take_batch(app, parsed, arena, out, err);
+}
+
+static bool keep(struct db *hold, FILE *out, struct error *err)
+{
+    if (!db_exec(hold, &SQL_bulk_keep, DB_NOTHING, NULL, err)) return false;
+    fputs("{\"results\":[]}", out);
+    return true;
+}
+
+static bool take_batch(struct app *app, const json_t *parsed, struct arena *arena, FILE *out, struct error *err)
+{
+    CLEANUP(json_release) json_t *results = json_array();
+    if (!results) return error_set(err, &problem_unavailable, NULL);
+    const char *collection = json_member_text(parsed, "collection");
     struct batch batch = {app, importer_find(app->service, collection), json_object_get(parsed, "rows"),
                           results};
     if (!batch.importer || !json_is_array(batch.rows))
         return error_set(err, &problem_malformed,
                          "Send {\"collection\":…,\"rows\":[…]} with a collection that %s takes.",
                          app->service->name);
-    // db_transaction wants an arena in err for violations; both end with this function.
+    // db_transaction wants an arena in err for violations; both end with take_line.
     err->arena = arena;
     const bool ok = db_transaction(app->pool, DB_WRITE, arena, take, &batch, err);
     err->arena = NULL;

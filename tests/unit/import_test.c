@@ -21,7 +21,9 @@ static const struct migration migrations[] = {
     {"0001_notes", "CREATE TABLE notes (id text PRIMARY KEY, was_held boolean DEFAULT (NOT pg_try_advisory_xact_lock(hashtext('bulk'))))"}, {0}};
 static const struct sql note_add = {"note_add", "INSERT INTO notes VALUES ($1)", 1};
 static const struct sql note_slowly = {"note_slowly", "SELECT pg_sleep(0.3)", 0};
-static const struct sql *const statements[] = {&note_add, &note_slowly, NULL};
+// as if the server had been down meanwhile: who was connected is no longer, but for the one who asks
+static const struct sql note_alone = {"note_alone", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()", 0};
+static const struct sql *const statements[] = {&note_add, &note_slowly, &note_alone, NULL};
 static const struct event_type created = {"ke.domesticconnect.note.created.v1", &topic_users, NULL, "A note was made."};
 
 // Adds a note for each row and answers with its id. Some ids stand for trouble.
@@ -35,6 +37,7 @@ static bool take_notes(struct app *app, struct db *db, const json_t *rows, json_
         const char *id = json_member_text(row, "id");
         if (strcmp(id, "unanswered") == 0) continue;
         if (strcmp(id, "slow") == 0 && !db_exec(db, &note_slowly, DB_NOTHING, NULL, err)) return false;
+        if (strcmp(id, "alone") == 0 && !db_exec(db, &note_alone, DB_NOTHING, NULL, err)) return false;
         if (strcmp(id, "bad") == 0) return error_set(err, &problem_conflict, "It is bad.");
         if (!db_exec(db, &note_add, DB_IN(DB_TEXT(id)), NULL, err) || !outbox_add(db, &created, id, "{}", NULL, err)) return false;
         json_array_append_new(results, json_pack("{s:s,s:s,s:[]}", "id", id, "outcome", "imported", "notes"));
@@ -91,6 +94,7 @@ static void expect_notes(const char *ids)
 }
 
 #define BATCH(rows_) "{\"collection\":\"notes\",\"rows\":[" rows_ "]}\n"
+#define KEEP "{\"keep\":true}\n"
 #define ANSWER(id_) "{\"id\":\"" id_ "\",\"outcome\":\"imported\",\"notes\":[]}"
 
 static void every_batch_is_answered_in_a_line(void **state)
@@ -110,6 +114,22 @@ static void its_events_are_bulk_and_wait(void **state)
     assert_string_equal(test_database_run(&database, "SELECT count(*) FILTER (WHERE was_held) FROM notes"), "2");
     test_database_run(&database, "INSERT INTO outbox (topic, type, key, data) VALUES ('t', 'x.v1', '3', '{}')");
     assert_string_equal(test_database_run(&database, "SELECT count(*) FILTER (WHERE is_bulk) FROM outbox"), "2");
+}
+
+static void what_is_to_be_kept_is_on_the_disk(void **state)
+{
+    (void)state;
+    assert_int_equal(import(BATCH("{\"id\":\"1\"}") KEEP), 0);
+    expect_answers("{\"results\":[" ANSWER("1") "]}\n{\"results\":[]}\n");
+    assert_string_equal(test_database_run(&database, "SELECT pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()"), "t");
+}
+
+static void nothing_is_said_to_be_kept_after_the_connection_was_lost(void **state)
+{
+    (void)state;
+    assert_int_equal(import(BATCH("{\"id\":\"1\"}") BATCH("{\"id\":\"alone\"}") KEEP), 1);
+    expect_answers("{\"results\":[" ANSWER("1") "]}\n{\"results\":[" ANSWER("alone") "]}\n"
+                   "{\"error\":\"Try again in a few seconds.\"}\n");
 }
 
 static void batch_has_more_time_than_a_request(void **state)
@@ -188,6 +208,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(every_batch_is_answered_in_a_line),
         TEST(its_events_are_bulk_and_wait),
+        TEST(what_is_to_be_kept_is_on_the_disk),
+        TEST(nothing_is_said_to_be_kept_after_the_connection_was_lost),
         TEST(batch_has_more_time_than_a_request),
         TEST(last_line_needs_no_end),
         TEST(failed_batch_is_rolled_back_alone),

@@ -130,8 +130,13 @@ SELECT pg_notify('outbox', '');
 SELECT pg_advisory_lock_shared(hashtext('bulk'));
 
 -- name: bulk_begin
--- The events of this transaction are bulk.
-SELECT set_config('dc.bulk', 'on', true);
+-- The events of this transaction are bulk. It waits for no disk, which bulk_keep does for all; and indexes are sorted in larger pieces.
+SELECT set_config('dc.bulk', 'on', true), set_config('synchronous_commit', 'off', true), set_config('gin_pending_list_limit', '1MB', true);
+
+-- name: bulk_keep
+-- Once this is committed, so is all bulk before it: a message to nobody in the server's log, whose commit waits for the disk. By the
+-- connection of bulk_hold, which was there before that bulk: a server that went down since has lost it, and this fails.
+SELECT pg_logical_emit_message(true, 'dc.bulk', '');
 
 -- name: relay_unpublished
 -- $2: keys that wait because the broker did not take their next row, as 'topic key'. An event goes before all bulk, but of one key
