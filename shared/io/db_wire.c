@@ -48,14 +48,15 @@ static int idle_in_transaction_ms(int statement_timeout_ms)
     return idle_ms < IDLE_IN_TRANSACTION_MS_MIN ? IDLE_IN_TRANSACTION_MS_MIN : idle_ms > IDLE_IN_TRANSACTION_MS_MAX ? IDLE_IN_TRANSACTION_MS_MAX : (int)idle_ms;
 }
 
-// A lock is given up before the statement is, so that a deadlock reads as "try again".
+// A lock is given up before the statement is, so that a deadlock reads as "try again". What waits to be sorted into an index of many keys
+// for each row (GIN) is kept short: it is searched one by one, and the statement that goes over the limit sorts it in.
 static void session_options(const struct db_pool_config *config, char out[OPTIONS_SIZE])
 {
     snprintf(out, OPTIONS_SIZE,
              "-c statement_timeout=%d -c lock_timeout=%d -c idle_in_transaction_session_timeout=%d "
              "-c tcp_keepalives_idle=" KEEPALIVES_IDLE_S " -c tcp_keepalives_interval=" KEEPALIVES_INTERVAL_S
              " -c tcp_keepalives_count=" KEEPALIVES_COUNT " -c tcp_user_timeout=" NETWORK_TIMEOUT_MS
-             " -c timezone=UTC -c client_min_messages=warning -c jit=off -c enable_seqscan=%s",
+             " -c timezone=UTC -c client_min_messages=warning -c jit=off -c gin_pending_list_limit=64kB -c enable_seqscan=%s",
              config->statement_timeout_ms, config->statement_timeout_ms / 2, idle_in_transaction_ms(config->statement_timeout_ms),
              config->prefers_indexes ? "off" : "on");
 }
