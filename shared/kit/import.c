@@ -42,6 +42,8 @@ int import_run(struct app *app)
     struct db hold; // its events wait for the end; a connection that is lost meanwhile lets them go earlier
     db_begin(&hold, app->pool, DB_READ, arena);
     int status = db_exec(&hold, &SQL_bulk_hold, DB_NOTHING, NULL, &err) ? take_lines(app, &hold, out) : complain(app, &err);
+    // also of a tool that was killed: what goes out from now on must not get lost here
+    if (status == 0 && !db_exec(&hold, &SQL_bulk_keep, DB_NOTHING, NULL, &err)) status = complain(app, &err);
     db_end(&hold);
     fclose(out);
     return status;
