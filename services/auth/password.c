@@ -2,19 +2,35 @@
 #include "password.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "api.h"
 
 // A hash takes a fifth of a second: who waits longer than this stands behind a crowd.
 #define PLACE_WAIT_MS 4000
+// Who hashes does so for as long as it may; all else that this machine answers takes less than a millisecond and goes first.
+#define HASHING_NICE 5
 
 static const char *const common[] = {
 #include "common_passwords.inc"
 
 };
 
+struct hashing {
+    bool (*work)(const struct hashing *hashing);
+    struct arena *arena;
+    const char *password, *hash;
+    int cost;
+    char **ret;
+    struct error *err;
+    bool succeeded;
+};
+
+static bool hash_in_place(struct app *app, struct hashing *hashing, struct error *err);
 static bool take_place(struct app *app, struct error *err);
 
 static int compare(const void *key, const void *row)
@@ -43,18 +59,46 @@ bool password_allowed(const char *password, const char *pointer, struct error *e
     return true;
 }
 
+static bool make(const struct hashing *hashing)
+{
+    return password_hash(hashing->arena, hashing->password, hashing->cost, hashing->ret, hashing->err);
+}
+
+static bool check(const struct hashing *hashing)
+{
+    return password_verify(hashing->password, hashing->hash, hashing->cost);
+}
+
 bool password_hash_bounded(struct app *app, struct arena *arena, const char *password, char **ret, struct error *err)
 {
-    if (!take_place(app, err)) return false;
-    const bool ok = password_hash(arena, password, (int)auth_settings_of(app)->bcrypt_cost, ret, err);
-    semaphore_release(auth_of(app)->password_places);
-    return ok;
+    struct hashing hashing = {.work = make, .arena = arena, .password = password, .ret = ret, .err = err};
+    return hash_in_place(app, &hashing, err) && hashing.succeeded;
 }
 
 bool password_check_bounded(struct app *app, const char *password, const char *hash, bool *ret_matches, struct error *err)
 {
+    struct hashing hashing = {.work = check, .password = password, .hash = hash};
+    if (!hash_in_place(app, &hashing, err)) return false;
+    *ret_matches = hashing.succeeded;
+    return true;
+}
+
+static void *hash_behind(void *argument)
+{
+    struct hashing *hashing = argument;
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), HASHING_NICE); // of this thread alone; only root could take it back
+    hashing->succeeded = hashing->work(hashing);
+    return NULL;
+}
+
+// In a thread of its own; where there is none, in this one.
+static bool hash_in_place(struct app *app, struct hashing *hashing, struct error *err)
+{
+    pthread_t thread;
+    hashing->cost = (int)auth_settings_of(app)->bcrypt_cost;
     if (!take_place(app, err)) return false;
-    *ret_matches = password_verify(password, hash, (int)auth_settings_of(app)->bcrypt_cost);
+    if (pthread_create(&thread, NULL, hash_behind, hashing) == 0) pthread_join(thread, NULL);
+    else hashing->succeeded = hashing->work(hashing);
     semaphore_release(auth_of(app)->password_places);
     return true;
 }
