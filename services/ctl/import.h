@@ -68,10 +68,10 @@ MUST_USE bool import_send(struct import *import, const struct collection *collec
 MUST_USE bool import_check_and_send(struct import *import, int64_t rows, struct error *err);
 // How many senders work side by side at so many rows of a collection; 0 where nobody takes them.
 int import_senders(const struct collection *collection, int64_t rows);
-// The program of a service that a sender's rows go to, started where it is not running; one thread at a time. NULL: it cannot be.
-struct child *import_child(struct import *import, int sender, const char *service, struct error *err);
-// All that so many rows of a collection will go to: they take a while to connect.
+// Starts the programs that so many rows of a collection go to, where they are not running: they take a while to connect. One thread at a time.
 MUST_USE bool import_children_start(struct import *import, const struct collection *collection, int64_t rows, struct error *err);
+// The one of a service that a sender's rows go to, running or not; NULL: nobody knows the service.
+struct child *import_child(struct import *import, int sender, const char *service);
 // Ends all of them, also after a failure; false when one of them failed, or something before had.
 MUST_USE bool import_children_finish(struct import *import, struct error *err);
 // The staging database, made or brought up to date, without the rows that have been kept back for too long.

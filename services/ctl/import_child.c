@@ -5,23 +5,27 @@
 
 #include "import.h"
 
-struct child *import_child(struct import *import, int sender, const char *service, struct error *err)
+static bool start(struct import *import, int sender, const char *service, struct error *err)
 {
-    int place = 0;
-    while (service_names[place] && strcmp(service_names[place], service) != 0) place++;
-    if (!service_names[place]) return error_set(err, &problem_internal, "Nobody knows a service %s.", service), NULL;
-    struct child *child = &import->children[sender][place];
-    if (child->pid || child_start(import->stack, service, (const char *const[]){"import", NULL}, CHILD_PIPES, child, err)) return child;
-    return NULL;
+    struct child *child = import_child(import, sender, service);
+    if (!child) return error_set(err, &problem_internal, "Nobody knows a service %s.", service);
+    return child->pid || child_start(import->stack, service, (const char *const[]){"import", NULL}, CHILD_PIPES, child, err);
 }
 
 bool import_children_start(struct import *import, const struct collection *collection, int64_t rows, struct error *err)
 {
     for (int sender = 0; sender < import_senders(collection, rows); sender++) {
         for (int i = 0; collection->takers[i]; i++)
-            if (!import_child(import, sender, collection->takers[i], err)) return false;
+            if (!start(import, sender, collection->takers[i], err)) return false;
     }
     return true;
+}
+
+struct child *import_child(struct import *import, int sender, const char *service)
+{
+    for (int place = 0; service_names[place]; place++)
+        if (strcmp(service_names[place], service) == 0) return &import->children[sender][place];
+    return NULL;
 }
 
 // That no more is coming is told to all at once: each takes a while to close its connections.

@@ -41,7 +41,7 @@ struct reader {
     const char *released;      // pages before this were given back
     char collection[4 * IMPORT_NAME_BYTES + 1];
     const char *refusal;       // of all rows of the collection, or NULL
-    bool is_kept;              // its rows wait for their service
+    const struct collection *known; // NULL: of a name that nobody knows
     json_t *seen;              // rows of the collections so far, by name
     int64_t ordinal, rows;
     struct batch batches[2], *batch;
@@ -113,7 +113,7 @@ static bool begin(void *state, const char *name, size_t length, struct error *er
     reader->ordinal = json_integer_value(seen);
     reader->refusal = seen ? "the file holds this collection twice; the first one was taken" : NULL;
     const int64_t place = import_place(reader->collection);
-    reader->is_kept = place && !import_collections[place - 1].takers[0];
+    reader->known = place ? &import_collections[place - 1] : NULL;
     return seen || db_exec_alone(reader->import->pool, arena, &SQL_import_collection_start,
                                  DB_IN(DB_TEXT(reader->collection), DB_INT(reader->import->run), DB_INT(place)), NULL, err);
 }
@@ -137,7 +137,8 @@ static bool add_row(void *state, const char *bytes, size_t length, const char *p
     part->ordinals[part->count] = arena_printf(batch->arena, "%lld", (long long)reader->ordinal);
     part->ids[part->count] = row.id;
     part->references[part->count] = db_array(batch->arena, row.references, IMPORT_REFERENCES);
-    part->raws[part->count] = row.raw || !reader->is_kept ? row.raw : arena_memdup(batch->arena, bytes, length);
+    const bool waits = reader->known && !reader->known->takers[0]; // for its service
+    part->raws[part->count] = row.raw || !waits ? row.raw : arena_memdup(batch->arena, bytes, length);
     part->offsets[part->count] = arena_printf(batch->arena, "%td", bytes - reader->start);
     part->lengths[part->count++] = arena_printf(batch->arena, "%zu", length);
     batch->bytes += length;
@@ -163,11 +164,10 @@ static bool end(void *state, struct error *err)
     struct reader *reader = state;
     if (json_object_set_new(reader->seen, reader->collection, json_integer(reader->ordinal)) != 0)
         return error_set(err, &problem_unavailable, "No memory.");
-    const int64_t place = import_place(reader->collection);
     return flush(reader, err) &&
            db_exec_alone(reader->import->pool, reader->batch->arena, &SQL_import_collection_read,
                          DB_IN(DB_TEXT(reader->collection), DB_INT(reader->ordinal)), NULL, err) &&
-           (!place || import_children_start(reader->import, &import_collections[place - 1], reader->ordinal, err));
+           (!reader->known || import_children_start(reader->import, reader->known, reader->ordinal, err));
 }
 
 // Hands the batch over once the one before has been written.

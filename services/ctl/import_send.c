@@ -27,8 +27,8 @@ struct sending {
 
 struct sender {
     struct sending *sending;
+    int place;           // among the senders: which children are its own
     pthread_t thread;
-    struct child *children[COUNT_OF(((struct collection *)0)->takers)];
     struct arena *arena; // of the batch
 };
 
@@ -59,14 +59,10 @@ bool import_send(struct import *import, const struct collection *collection, int
 {
     struct sending sending = {.import = import, .collection = collection, .lock = PTHREAD_MUTEX_INITIALIZER, .total = total, .done = done, .err = err};
     struct sender senders[IMPORT_SENDERS] = {0};
-    if (!count_rows(&sending, err)) return false;
+    if (!count_rows(&sending, err) || !import_children_start(import, collection, sending.last, err)) return false;
     const int wanted = import_senders(collection, sending.last);
     int started = 0;
-    for (int sender = 0; sender < wanted; sender++) {
-        senders[sender].sending = &sending;
-        for (int i = 0; collection->takers[i]; i++)
-            if (!(senders[sender].children[i] = import_child(import, sender, collection->takers[i], err))) return false;
-    }
+    for (int i = 0; i < wanted; i++) senders[i] = (struct sender){.sending = &sending, .place = i};
     while (started < wanted && pthread_create(&senders[started].thread, NULL, send_batches, &senders[started]) == 0) started++;
     for (int i = 0; i < started; i++) pthread_join(senders[i].thread, NULL);
     if (err->problem) return false;
@@ -264,7 +260,7 @@ static bool ask(struct sender *sender, int taker, struct sent *rows, int count, 
 static json_t *exchange(struct sender *sender, int taker, const char *line, struct error *err)
 {
     const char *service = sender->sending->collection->takers[taker];
-    struct child *child = sender->children[taker];
+    struct child *child = import_child(sender->sending->import, sender->place, service);
     if (fprintf(child->in, "%s\n", line) < 0 || fflush(child->in) != 0)
         return error_set(err, &problem_unavailable, "%s import stopped taking rows; see its message above, then import again.", service), NULL;
     char *answer = NULL;
