@@ -21,16 +21,16 @@ static const char *const common[] = {
 };
 
 struct hashing {
-    bool (*work)(const struct hashing *hashing);
-    struct arena *arena;
-    const char *password, *hash;
+    const char *password;
     int cost;
-    char **ret;
+    char **ret;          // where a new hash goes, in the arena's keeping; NULL: hash is checked
+    struct arena *arena;
+    const char *hash;
     struct error *err;
     bool succeeded;
 };
 
-static bool hash_in_place(struct app *app, struct hashing *hashing, struct error *err);
+static bool hash_in_place(struct app *app, struct hashing *hashing);
 static bool take_place(struct app *app, struct error *err);
 
 static int compare(const void *key, const void *row)
@@ -59,46 +59,41 @@ bool password_allowed(const char *password, const char *pointer, struct error *e
     return true;
 }
 
-static bool make(const struct hashing *hashing)
-{
-    return password_hash(hashing->arena, hashing->password, hashing->cost, hashing->ret, hashing->err);
-}
-
-static bool check(const struct hashing *hashing)
-{
-    return password_verify(hashing->password, hashing->hash, hashing->cost);
-}
-
 bool password_hash_bounded(struct app *app, struct arena *arena, const char *password, char **ret, struct error *err)
 {
-    struct hashing hashing = {.work = make, .arena = arena, .password = password, .ret = ret, .err = err};
-    return hash_in_place(app, &hashing, err) && hashing.succeeded;
+    struct hashing hashing = {.password = password, .ret = ret, .arena = arena, .err = err};
+    return hash_in_place(app, &hashing) && hashing.succeeded;
 }
 
 bool password_check_bounded(struct app *app, const char *password, const char *hash, bool *ret_matches, struct error *err)
 {
-    struct hashing hashing = {.work = check, .password = password, .hash = hash};
-    if (!hash_in_place(app, &hashing, err)) return false;
+    struct hashing hashing = {.password = password, .hash = hash, .err = err};
+    if (!hash_in_place(app, &hashing)) return false;
     *ret_matches = hashing.succeeded;
     return true;
 }
 
+static void hash_now(struct hashing *hashing)
+{
+    hashing->succeeded = hashing->ret ? password_hash(hashing->arena, hashing->password, hashing->cost, hashing->ret, hashing->err)
+                                      : password_verify(hashing->password, hashing->hash, hashing->cost);
+}
+
 static void *hash_behind(void *argument)
 {
-    struct hashing *hashing = argument;
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), HASHING_NICE); // of this thread alone; only root could take it back
-    hashing->succeeded = hashing->work(hashing);
+    hash_now(argument);
     return NULL;
 }
 
 // In a thread of its own; where there is none, in this one.
-static bool hash_in_place(struct app *app, struct hashing *hashing, struct error *err)
+static bool hash_in_place(struct app *app, struct hashing *hashing)
 {
     pthread_t thread;
     hashing->cost = (int)auth_settings_of(app)->bcrypt_cost;
-    if (!take_place(app, err)) return false;
+    if (!take_place(app, hashing->err)) return false;
     if (pthread_create(&thread, NULL, hash_behind, hashing) == 0) pthread_join(thread, NULL);
-    else hashing->succeeded = hashing->work(hashing);
+    else hash_now(hashing);
     semaphore_release(auth_of(app)->password_places);
     return true;
 }
