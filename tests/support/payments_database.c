@@ -67,6 +67,12 @@ void purchase_unsent(struct payments_database *base, const char *id)
     cell(base, "UPDATE pushes SET state = 'created', checkout_request_id = NULL, merchant_request_id = NULL, pushed_at = NULL WHERE subject_id = '%s'", id);
 }
 
+void purchase_to_be_sent(struct payments_database *base, const char *id, const char *user_id, const char *phone_number)
+{
+    purchase_pushed(base, id, user_id, phone_number);
+    purchase_unsent(base, id);
+}
+
 enum db_found push_taken(struct payments_database *base)
 {
     struct db db = kit_session(&base->kit, DB_WRITE);

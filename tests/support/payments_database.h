@@ -26,6 +26,8 @@ int a_pushed_purchase(void **state);
 void purchase_pushed(struct payments_database *base, const char *id, const char *user_id, const char *phone_number);
 // Its push has not been sent yet.
 void purchase_unsent(struct payments_database *base, const char *id);
+// A purchase as by purchase_pushed, whose push has not been sent yet.
+void purchase_to_be_sent(struct payments_database *base, const char *id, const char *user_id, const char *phone_number);
 // A worker takes the push that is due, for a minute.
 enum db_found push_taken(struct payments_database *base);
 // A fee of KES 1,000.50 is asked for by an event, for joining agency "ag1".

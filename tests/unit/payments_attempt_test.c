@@ -41,10 +41,8 @@ static void what_was_taken_unknowingly_goes_back(void **state)
 {
     (void)state;
     struct attempt told = {0}, untold = {0};
-    purchase_pushed(&made, "a", "u1", "+254722000111");
-    purchase_pushed(&made, "b", "u2", "+254722000222");
-    purchase_unsent(&made, "a");
-    purchase_unsent(&made, "b");
+    purchase_to_be_sent(&made, "a", "u1", "+254722000111");
+    purchase_to_be_sent(&made, "b", "u2", "+254722000222");
     assert_int_equal(take_push(&told), DB_FOUND);
     const char *sent = cell(&made, "SELECT id FROM pushes WHERE state = 'pushing'");
     assert_int_equal(take_push(&untold), DB_FOUND);
@@ -62,8 +60,7 @@ static void what_was_taken_unknowingly_does_not_wait_for_days(void **state)
 {
     (void)state;
     struct attempt untold = {0};
-    purchase_pushed(&made, "a", "u1", "+254722000111");
-    purchase_unsent(&made, "a");
+    purchase_to_be_sent(&made, "a", "u1", "+254722000111");
     assert_int_equal(take_push(&untold), DB_FOUND);
     cell(&made, "UPDATE pushes SET state = 'unknown'"); // by query_next
     untold.is_lost = true;
@@ -81,8 +78,7 @@ static void what_another_has_taken_is_not_given_back(void **state)
     for (size_t i = 0; i < COUNT_OF(meanwhile); i++) {
         struct attempt untold = {0};
         payments_clean(state);
-        purchase_pushed(&made, "a", "u1", "+254722000111");
-        purchase_unsent(&made, "a");
+        purchase_to_be_sent(&made, "a", "u1", "+254722000111");
         assert_int_equal(take_push(&untold), DB_FOUND);
         cell(&made, "UPDATE pushes SET %s", meanwhile[i]);
         const char *before = cell(&made, "SELECT p::text FROM pushes AS p");

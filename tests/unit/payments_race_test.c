@@ -107,8 +107,7 @@ static void a_push_is_sent_or_cancelled(void **state)
 {
     for (int is_taken_first = 0; is_taken_first < 2; is_taken_first++) {
         payments_clean(state);
-        purchase_pushed(&made, "a", "u1", "+254722000111");
-        purchase_unsent(&made, "a");
+        purchase_to_be_sent(&made, "a", "u1", "+254722000111");
         struct db taking = kit_session(&made.kit, DB_WRITE), erasing = kit_session(&made.kit, DB_WRITE);
         struct db_values in = DB_IN(DB_INT(60), DB_TEXT("an attempt"), DB_INT(120));
         struct error err = {0};

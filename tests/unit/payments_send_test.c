@@ -176,19 +176,13 @@ static void held_up(worker next, const char *meanwhile)
     pthread_join(thread, NULL);
 }
 
-static void a_purchase_to_be_sent(const char *id, const char *user_id, const char *phone_number)
-{
-    purchase_pushed(&made, id, user_id, phone_number);
-    purchase_unsent(&made, id);
-}
-
 #define LEASE_ENDS "UPDATE pushes SET state = 'unknown' WHERE subject_id = 'a' AND state = 'pushing'"
 
 // Its buyer may have bought again meanwhile: the late answer is kept all the same.
 static void the_ids_of_a_late_answer_are_kept(void **state)
 {
     (void)state;
-    a_purchase_to_be_sent("a", "u1", "+254722000111");
+    purchase_to_be_sent(&made, "a", "u1", "+254722000111");
     does.holds_answers = true;
     held_up(push_next, LEASE_ENDS "; INSERT INTO pushes (id, subject_kind, subject_id, user_id, phone_number, amount, state) "
                                   "VALUES ('push-b', 'purchase', 'b', 'u1', '+254722000111', 50000, 'pushed')");
@@ -199,7 +193,7 @@ static void the_ids_of_a_late_answer_are_kept(void **state)
 static void a_late_refusal_is_an_answer(void **state)
 {
     (void)state;
-    a_purchase_to_be_sent("a", "u1", "+254722000111");
+    purchase_to_be_sent(&made, "a", "u1", "+254722000111");
     does.holds_answers = true;
     does.answer = REFUSED;
     does.status = 400;
@@ -210,7 +204,7 @@ static void a_late_refusal_is_an_answer(void **state)
 static void what_was_surely_not_sent_does_not_wait_for_days(void **state)
 {
     (void)state;
-    a_purchase_to_be_sent("a", "u1", "+254722000111");
+    purchase_to_be_sent(&made, "a", "u1", "+254722000111");
     does.holds_tokens = true;
     held_up(push_next, LEASE_ENDS);
     assert_string_equal(cell(&made, "SELECT status FROM user_purchases"), "failed");
@@ -220,7 +214,7 @@ static void what_was_surely_not_sent_does_not_wait_for_days(void **state)
 static void nobody_is_prompted_for_what_waited_too_long(void **state)
 {
     (void)state;
-    a_purchase_to_be_sent("a", "u1", "+254722000111");
+    purchase_to_be_sent(&made, "a", "u1", "+254722000111");
     cell(&made, "UPDATE pushes SET created_at = now() - interval '11 minutes'");
     work(&(worker){push_next});
     assert_int_equal(calls_taken + tokens_given, 0);
