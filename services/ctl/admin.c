@@ -97,7 +97,7 @@ int command_payments_refund_settled(const struct stack *stack, int argc, char **
 static int verify_service(const struct stack *stack, const char *service)
 {
     struct error err = {.arena = stack->arena};
-    struct db_pool *pool = stack_database(stack, service, 1, NULL, &err);
+    struct db_pool *pool = stack_database(stack, service, 1, NULL, false, &err);
     if (!pool) return command_failed(&err);
     struct db db;
     int64_t rows = 0, bad = 0;

@@ -60,9 +60,10 @@ bool command_flag(int argc, char **argv, const char *name);
 // The word at a place, from 0, of those that are no option and no option's value, or NULL: they stand first (usage.h).
 const char *command_word(int argc, char **argv, int which);
 
-// A pool on DATABASE_URL_<SERVICE>, with the kit's statements and those given (may be NULL).
-MUST_USE struct db_pool *stack_database(const struct stack *stack, const char *service, int connections,
-                                        const struct sql *const *statements, struct error *err);
+// A pool on DATABASE_URL_<SERVICE>, with the kit's statements and those given (may be NULL). Where the database lacks what they want, that
+// is told now, or with prepares_late when they are run.
+MUST_USE struct db_pool *stack_database(const struct stack *stack, const char *service, int connections, const struct sql *const *statements,
+                                        bool prepares_late, struct error *err);
 
 // False, at once, where that database does not answer: a service's binary, which may have been started before it, waits for it.
 MUST_USE bool stack_database_answers(const struct stack *stack, const char *service, struct error *err);

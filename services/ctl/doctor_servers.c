@@ -26,7 +26,7 @@ static void check_database(struct doctor *doctor, int i)
     const char *service = service_names[i], *said = "";
     struct error err = {.arena = doctor->stack->arena};
     bool read_only = false;
-    doctor->pools[i] = stack_database(doctor->stack, service, 1, statements, &err);
+    doctor->pools[i] = stack_database(doctor->stack, service, 1, statements, false, &err);
     if (!doctor->pools[i] && err.problem == &problem_unavailable)
         doctor_wrong(doctor, "The database of %s does not answer (%s). Start PostgreSQL with 'make start', or correct the address in DATABASE_URL.",
                      service, err.cause[0] ? err.cause : err.detail);
@@ -153,7 +153,7 @@ void doctor_check_import(struct doctor *doctor)
     struct error err = {.arena = doctor->stack->arena};
     struct db db;
     int64_t days = 0, count = 0, oldest_d = 0;
-    struct db_pool *pool = stack_database(doctor->stack, "import", 1, kept, &err);
+    struct db_pool *pool = stack_database(doctor->stack, "import", 1, kept, false, &err);
     if (!pool) {
         if (err.problem == &problem_unavailable) doctor_unseen(doctor);
         return;

@@ -128,7 +128,7 @@ int command_events_discard(const struct stack *stack, int argc, char **argv)
 static int work_on_service(const struct stack *stack, const char *service, int argc, char **argv, const char *said, parked_work work)
 {
     struct error err = {.arena = stack->arena};
-    struct db_pool *pool = stack_database(stack, service, 1, NULL, &err);
+    struct db_pool *pool = stack_database(stack, service, 1, NULL, false, &err);
     if (!pool) return command_failed(&err);
     struct db db;
     int64_t count = 0;

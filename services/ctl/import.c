@@ -40,7 +40,7 @@ bool import_open(struct import *import, const struct stack *stack, struct error 
     const char *url = stack_require(stack, "DATABASE_URL_IMPORT");
     if (!url) return error_set(err, &problem_unavailable, "The staging database is not known.");
     if (!migrate_apply(url, &staging, err)) return false;
-    import->pool = stack_database(stack, "import", IMPORT_CONNECTIONS, ctl_statements, err);
+    import->pool = stack_database(stack, "import", IMPORT_CONNECTIONS, ctl_statements, true, err);
     return import->pool && cut_kept(import, stack, err);
 }
 

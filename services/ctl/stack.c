@@ -116,8 +116,8 @@ static const char *file_setting(struct arena *arena, const char *path, const cha
     return found;
 }
 
-struct db_pool *stack_database(const struct stack *stack, const char *service, int connections,
-                               const struct sql *const *statements, struct error *err)
+struct db_pool *stack_database(const struct stack *stack, const char *service, int connections, const struct sql *const *statements,
+                               bool prepares_late, struct error *err)
 {
     const char *url = stack_part_setting(stack, "DATABASE_URL", service);
     const struct sql *const **lists = arena_alloc(stack->arena, 3 * sizeof(const struct sql *const *)); // outlives the pool
@@ -129,12 +129,12 @@ struct db_pool *stack_database(const struct stack *stack, const char *service, i
     lists[1] = statements;
     return db_pool_open(&(struct db_pool_config){.url = url, .application_name = "dcctl", .connections = connections,
                                                  .acquire_timeout_ms = 5000, .statement_timeout_ms = 600000,
-                                                 .connect_timeout_s = 5, .statements = lists}, err);
+                                                 .connect_timeout_s = 5, .statements = lists, .prepares_late = prepares_late}, err);
 }
 
 bool stack_database_answers(const struct stack *stack, const char *service, struct error *err)
 {
-    struct db_pool *pool = stack_database(stack, service, 1, NULL, err);
+    struct db_pool *pool = stack_database(stack, service, 1, NULL, false, err);
     db_pool_close(pool);
     return pool != NULL;
 }

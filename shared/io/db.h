@@ -51,13 +51,15 @@ struct db_pool_config {
     bool prefers_indexes;
     // NULL-terminated list of NULL-terminated lists, which must outlive the pool; may be NULL.
     const struct sql *const *const *statements;
+    // Each statement is prepared when it is first run on a connection, not before: for a program that runs few of them, and ends.
+    bool prepares_late;
     const struct sql *on_connect; // of these, without parameters: runs first on each connection, also a later one; may be NULL
     const struct constraint_problem *constraints; // ends with {0}; may be NULL
 };
 
 struct db_pool;
-// Opens and prepares all connections before it returns. False when the server is away or a
-// statement does not prepare (the cause names it).
+// Opens and prepares all connections before it returns. NULL when the server is away or a
+// statement does not prepare (the cause names it; with prepares_late it is the statement's own failure).
 MUST_USE struct db_pool *db_pool_open(const struct db_pool_config *config, struct error *err);
 void db_pool_close(struct db_pool *pool);
 

@@ -45,8 +45,7 @@ struct db_pool *db_pool_open(const struct db_pool_config *config, struct error *
         return NULL;
     }
     for (int i = 0; i < pool->config.connections; i++) {
-        pool->connections[i].pg = wire_connect(&pool->config, err);
-        if (!pool->connections[i].pg) {
+        if (!wire_connect(&pool->connections[i], &pool->config, err)) {
             db_pool_close(pool);
             return NULL;
         }
@@ -70,7 +69,7 @@ void db_pool_close(struct db_pool *pool)
         pthread_mutex_unlock(&pool->mutex);
         pthread_join(pool->keeper, NULL);
     }
-    for (int i = 0; pool->connections && i < pool->config.connections; i++) PQfinish(pool->connections[i].pg);
+    for (int i = 0; pool->connections && i < pool->config.connections; i++) wire_close(&pool->connections[i]);
     free(pool->connections);
     free((void *)(uintptr_t)pool->config.url);
     free((void *)(uintptr_t)pool->config.application_name);
@@ -165,11 +164,11 @@ static bool reconnect_one(struct db_pool *pool)
     pool->keeper_connects = true;
     pthread_mutex_unlock(&pool->mutex);
     struct error err = {0};
-    PQfinish(connection->pg);
-    *connection = (struct db_connection){.pg = wire_connect(&pool->config, &err)};
+    wire_close(connection);
+    const bool connected = wire_connect(connection, &pool->config, &err);
     pthread_mutex_lock(&pool->mutex);
     pool->keeper_connects = false;
-    if (!connection->pg) {
+    if (!connected) {
         snprintf(pool->failure, sizeof pool->failure, "%s", err.cause);
         if (!pool->down_since_ms) pool->down_since_ms = clock_monotonic_ms();
         push(&pool->broken, &pool->broken_count, connection);

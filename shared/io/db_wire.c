@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -21,7 +22,8 @@
 
 static bool wait_for_input(PGconn *pg, int64_t deadline_ms);
 static bool prepare_all(PGconn *pg, const struct db_pool_config *config, struct error *err);
-static bool greet(PGconn *pg, const struct db_pool_config *config, struct error *err);
+static bool prepare_late(struct db_connection *connection, const struct sql *sql, int timeout_ms, PGresult **ret);
+static bool greet(struct db_connection *connection, const struct db_pool_config *config, struct error *err);
 static bool send_prepare(PGconn *pg, const struct sql *sql);
 static PGresult *next_result(PGconn *pg, int64_t deadline_ms);
 
@@ -61,8 +63,25 @@ static void session_options(const struct db_pool_config *config, char out[OPTION
              config->prefers_indexes ? "off" : "on");
 }
 
-PGconn *wire_connect(const struct db_pool_config *config, struct error *err)
+static bool set_up(struct db_connection *connection, const struct db_pool_config *config, struct error *err)
 {
+    PQsetNoticeProcessor(connection->pg, ignore_notice, NULL);
+    return PQsetnonblocking(connection->pg, 1) == 0 && prepare_all(connection->pg, config, err) && greet(connection, config, err);
+}
+
+static int count_statements(const struct sql *const *const *lists)
+{
+    int count = 0;
+    for (; lists && *lists; lists++)
+        for (const struct sql *const *list = *lists; *list; list++) count++;
+    return count;
+}
+
+bool wire_connect(struct db_connection *ret, const struct db_pool_config *config, struct error *err)
+{
+    *ret = (struct db_connection){.statements = config->statements};
+    if (config->prepares_late && !(ret->prepared = calloc((size_t)count_statements(config->statements) + 1, sizeof *ret->prepared)))
+        return error_set(err, &problem_unavailable, NULL);
     char options[OPTIONS_SIZE], connect_timeout[16];
     session_options(config, options);
     snprintf(connect_timeout, sizeof connect_timeout, "%d", config->connect_timeout_s);
@@ -73,15 +92,19 @@ PGconn *wire_connect(const struct db_pool_config *config, struct error *err)
                                  "tcp_user_timeout", NULL};
     const char *const values[] = {"disable", config->url, config->application_name, connect_timeout, "UTF8", options,
                                   KEEPALIVES_IDLE_S, KEEPALIVES_INTERVAL_S, KEEPALIVES_COUNT, NETWORK_TIMEOUT_MS, NULL};
-    PGconn *pg = PQconnectdbParams(names, values, /* expand_dbname= */ 1);
-    if (PQstatus(pg) != CONNECTION_OK) {
-        db_problem(NULL, pg, NULL, "connect", NULL, err);
-    } else {
-        PQsetNoticeProcessor(pg, ignore_notice, NULL);
-        if (PQsetnonblocking(pg, 1) == 0 && prepare_all(pg, config, err) && greet(pg, config, err)) return pg;
-    }
-    PQfinish(pg);
-    return NULL;
+    ret->pg = PQconnectdbParams(names, values, /* expand_dbname= */ 1);
+    const bool connected = PQstatus(ret->pg) == CONNECTION_OK;
+    if (connected && set_up(ret, config, err)) return true;
+    if (!connected) db_problem(NULL, ret->pg, NULL, "connect", NULL, err);
+    wire_close(ret);
+    return false;
+}
+
+void wire_close(struct db_connection *connection)
+{
+    PQfinish(connection->pg);
+    free(connection->prepared);
+    *connection = (struct db_connection){0};
 }
 
 bool wire_succeeded(const PGresult *result)
@@ -153,6 +176,11 @@ PGresult *wire_execute(struct db_connection *connection, const struct wire_state
 {
     PGconn *pg = connection->pg;
     CLEANUP(wire_release) PGresult *result = NULL;
+    for (int i = 0; connection->prepared && i < count; i++) {
+        *ret_done = i;
+        if (!prepare_late(connection, statements[i].sql, timeout_ms, &result)) return TAKE(result);
+    }
+    *ret_done = 0;
     connection->broken = PQenterPipelineMode(pg) != 1 || !send_all(pg, statements, count) ||
                          !receive_all(pg, count, timeout_ms, &result, ret_done) || PQexitPipelineMode(pg) != 1;
     // A failure that came before the connection broke says why; a success means nothing then.
@@ -187,7 +215,7 @@ static bool prepare_all(PGconn *pg, const struct db_pool_config *config, struct 
     int64_t deadline_ms = clock_monotonic_ms() + PREPARE_TIMEOUT_MS;
     bool sent = PQenterPipelineMode(pg) == 1;
     const struct sql *const *const lists_none[] = {NULL};
-    const struct sql *const *const *lists = config->statements ? config->statements : lists_none;
+    const struct sql *const *const *lists = config->statements && !config->prepares_late ? config->statements : lists_none;
     for (int i = 0; sent && own_statements[i]; i++) sent = send_prepare(pg, own_statements[i]);
     for (int i = 0; sent && lists[i]; i++)
         for (int j = 0; sent && lists[i][j]; j++) sent = send_prepare(pg, lists[i][j]);
@@ -213,14 +241,39 @@ static bool send_prepare(PGconn *pg, const struct sql *sql)
     return PQsendPrepare(pg, sql->name, sql->text, 0, NULL) == 1;
 }
 
-static bool greet(PGconn *pg, const struct db_pool_config *config, struct error *err)
+// Where it stands among the pool's; -1: nowhere.
+static int place_of(const struct sql *const *const *lists, const struct sql *sql)
 {
-    struct db_connection connection = {.pg = pg};
+    int place = 0;
+    for (; *lists; lists++) {
+        for (const struct sql *const *list = *lists; *list; list++, place++)
+            if (*list == sql) return place;
+    }
+    return -1;
+}
+
+// False with the result when the statement cannot be prepared; with none when the connection broke. What is not the pool's is not prepared.
+static bool prepare_late(struct db_connection *connection, const struct sql *sql, int timeout_ms, PGresult **ret)
+{
+    const int place = place_of(connection->statements, sql);
+    if (place < 0 || connection->prepared[place]) return true;
+    const int64_t deadline_ms = deadline_after(timeout_ms);
+    CLEANUP(wire_release) PGresult *result = send_prepare(connection->pg, sql) ? next_result(connection->pg, deadline_ms) : NULL;
+    CLEANUP(wire_release) PGresult *end = result ? next_result(connection->pg, deadline_ms) : NULL;
+    connection->broken = !result || end || PQstatus(connection->pg) != CONNECTION_OK;
+    connection->prepared[place] = !connection->broken && wire_succeeded(result);
+    if (connection->prepared[place]) return true;
+    *ret = TAKE(result);
+    return false;
+}
+
+static bool greet(struct db_connection *connection, const struct db_pool_config *config, struct error *err)
+{
     const struct wire_statement statement = {.sql = config->on_connect};
     int done = 0;
     if (!statement.sql) return true;
-    CLEANUP(wire_release) PGresult *result = wire_execute(&connection, &statement, 1, PREPARE_TIMEOUT_MS, &done);
-    return done == 1 || db_problem(result, pg, config->constraints, statement.sql->name, NULL, err);
+    CLEANUP(wire_release) PGresult *result = wire_execute(connection, &statement, 1, PREPARE_TIMEOUT_MS, &done);
+    return done == 1 || db_problem(result, connection->pg, config->constraints, statement.sql->name, NULL, err);
 }
 
 // The next result; NULL at the end of a statement's results, and when the connection broke or the

@@ -11,6 +11,8 @@ extern const struct sql wire_begin, wire_begin_repeatable, wire_trace, wire_comm
 
 struct db_connection {
     PGconn *pg;
+    const struct sql *const *const *statements; // the pool's
+    bool *prepared;             // which of them are, where that is done late; NULL: all
     struct db_connection *next; // in the pool's lists
     bool broken;                // of no further use
     bool listening;             // LISTEN was run on it: not for the next session
@@ -40,11 +42,12 @@ int wire_ahead(const struct db *db, const struct wire_statement *own, struct wir
 // statement that reads is sent again.
 bool wire_is_repeatable(const struct db *db, const struct wire_statement *own);
 
-// Connects, sets the session up and prepares everything. NULL with err set when it can't.
-MUST_USE PGconn *wire_connect(const struct db_pool_config *config, struct error *err);
+// Connects, sets the session up and prepares what is to be. False with err set when it can't; closed either way by wire_close.
+MUST_USE bool wire_connect(struct db_connection *ret, const struct db_pool_config *config, struct error *err);
+void wire_close(struct db_connection *connection);
 
 // Runs prepared statements in one round trip; what follows a failed one is skipped. The result of the
-// last one or of the first that failed; *ret_done is how many succeeded. When the connection broke or timeout_ms passed (≤ 0: no
+// last one or of the first that failed; *ret_done is how many stand before that, or how many there are. When the connection broke or timeout_ms passed (≤ 0: no
 // bound) without the next answer, `broken` is set and the result is NULL or the failure that came before.
 PGresult *wire_execute(struct db_connection *connection, const struct wire_statement *statements, int count,
                        int timeout_ms, int *ret_done);

@@ -115,8 +115,8 @@ bool boot_database(struct app *app, struct error *err)
     return true;
 }
 
-// Looks at the migrations through a connection that needs no table but theirs, then opens the pool, on which every statement is
-// prepared. The server may go away at any of it; what does not pass has no retry_after_s.
+// Looks at the migrations through a connection that needs no table but theirs, then opens the pool, on which who serves has every
+// statement prepared. The server may go away at any of it; what does not pass has no retry_after_s.
 static bool open_database(struct app *app, struct error *err)
 {
     static const struct sql *const check[] = {&SQL_migration_list, NULL};
@@ -142,6 +142,7 @@ static bool open_database(struct app *app, struct error *err)
     app->statements[1] = app->service->statements;
     config.connections = (int)app->config.database_connections;
     config.statements = app->statements;
+    config.prepares_late = app->is_tool;
     config.on_connect = &SQL_outbox_ids;
     app->pool = db_pool_open(&config, err);
     return app->pool != NULL;

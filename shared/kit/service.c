@@ -120,6 +120,7 @@ static int run_with_database(struct app *app, const struct verb *verb, int argc,
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_new(64 * 1024);
     struct error err = {.arena = arena};
+    app->is_tool = true;
     app->config.database_connections = VERB_CONNECTIONS;
     if (app->config.statement_timeout_ms < VERB_STATEMENT_TIMEOUT_MS) app->config.statement_timeout_ms = VERB_STATEMENT_TIMEOUT_MS;
     if (!boot_database(app, &err)) return say(app, &err);

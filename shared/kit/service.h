@@ -115,6 +115,7 @@ struct app {
     void *state;                    // the service's own
     const struct clock *clock;
     struct db_pool *pool;           // NULL without migrations
+    bool is_tool;                   // runs one verb, and of all statements few
     const struct sql *const *statements[3]; // what the pool prepares: the kit's and the service's
     struct identity *identity;
     struct metrics *metrics;

@@ -48,6 +48,43 @@ static void pool_opens_only_when_all_is_well(void **state)
     assert_null(strstr(people.err.cause, "hush"));
 }
 
+static const char *const end_all = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
+                                   "WHERE application_name = 'people' AND datname = current_database()";
+
+static bool count_in(struct db_pool *pool, const struct sql *sql)
+{
+    struct db db;
+    people_forget_error();
+    db_begin(&db, pool, DB_WRITE, people.arena);
+    const bool fine = db_exec(&db, sql, DB_NOTHING, NULL, &people.err) && db_exec(&db, sql, DB_NOTHING, NULL, &people.err) && db_commit(&db, &people.err);
+    db_end(&db);
+    return fine;
+}
+
+static void what_is_prepared_late_fails_when_it_is_run(void **state)
+{
+    (void)state;
+    static const struct sql wrong = {"wrong_statement", "SELECT nonsense FROM people", 0};
+    static const struct sql *const wrong_list[] = {&wrong, NULL};
+    static const struct sql *const late[] = {&people_count, NULL};
+    static const struct sql *const *const lists[] = {wrong_list, late, NULL};
+    struct db_pool_config settings = people_pool_config();
+    settings.statements = lists;
+    settings.prepares_late = true;
+    settings.connections = 1;
+    struct db_pool *pool = db_pool_open(&settings, &people.err);
+    assert_fine(pool != NULL);
+    for (int round = 0; round < 2; round++) {
+        assert_fine(count_in(pool, &people_count));
+        assert_false(count_in(pool, &wrong));
+        assert_problem(&problem_internal);
+        assert_non_null(strstr(people.err.cause, "wrong_statement: 42703"));
+        assert_fine(count_in(pool, &people_count));
+        test_database_run(&people.database, end_all); // what takes the connection's place has nothing prepared
+    }
+    db_pool_close(pool);
+}
+
 static void wait_for_a_connection_is_bounded(void **state)
 {
     (void)state;
@@ -92,9 +129,6 @@ static void a_newcomer_gets_nothing_that_was_handed_on(void **state)
     db_pool_give(people.pool, hers);
     for (int i = 1; i < PEOPLE_CONNECTIONS; i++) db_pool_give(people.pool, held[i]);
 }
-
-static const char *const end_all = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
-                                   "WHERE application_name = 'people' AND datname = current_database()";
 
 static void lost_idle_connections_go_unnoticed(void **state)
 {
@@ -266,6 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(pool_opens_only_when_all_is_well),
+        TEST(what_is_prepared_late_fails_when_it_is_run),
         TEST(wait_for_a_connection_is_bounded),
         TEST(a_newcomer_gets_nothing_that_was_handed_on),
         TEST(a_dead_connection_costs_nobody_her_place_in_line),
