@@ -101,12 +101,9 @@ static bool take(struct app *app, struct arena *arena, struct taken_mail *ret, b
     ret->code = crypto_token(arena);
     if (!ret->code) return error_set(err, &problem_unavailable, NULL);
     crypto_sha256_hex(ret->code, strlen(ret->code), ret->code_hash);
-    struct db db;
-    db_begin(&db, app->pool, DB_READ, arena); // one statement
-    enum db_found found = db_row(&db, &SQL_mail_take, DB_IN(DB_TEXT(ret->code_hash)),
-                                 DB_OUT(DB_GET_INT(&ret->id), DB_GET_TEXT(&ret->kind), DB_GET_TEXT(&ret->recipient),
-                                        DB_GET_TEXT(&ret->first_name), DB_GET_INT(&ret->attempts), DB_GET_BOOL(&ret->sendable)), err);
-    db_end(&db);
+    const enum db_found found = db_row_alone(app->pool, arena, &SQL_mail_take, DB_IN(DB_TEXT(ret->code_hash)),
+                                             DB_OUT(DB_GET_INT(&ret->id), DB_GET_TEXT(&ret->kind), DB_GET_TEXT(&ret->recipient),
+                                                    DB_GET_TEXT(&ret->first_name), DB_GET_INT(&ret->attempts), DB_GET_BOOL(&ret->sendable)), err);
     *ret_found = found == DB_FOUND;
     return found != DB_FAILED;
 }

@@ -78,13 +78,10 @@ static bool read_operation(struct operation *operation, int argc, char **argv, s
 
 static bool is_done(struct operation *operation, struct arena *arena, bool *ret_done, struct error *err)
 {
-    struct db db;
     const char *id = NULL, *hash = NULL;
     bool active = false, admin = false;
-    db_begin(&db, operation->app->pool, DB_READ, arena);
-    enum db_found found = db_row(&db, &SQL_admin_find, DB_IN(DB_TEXT(operation->email)),
-                                 DB_OUT(DB_GET_TEXT(&id), DB_GET_TEXT(&hash), DB_GET_BOOL(&active), DB_GET_BOOL(&admin)), err);
-    db_end(&db);
+    const enum db_found found = db_row_alone(operation->app->pool, arena, &SQL_admin_find, DB_IN(DB_TEXT(operation->email)),
+                                             DB_OUT(DB_GET_TEXT(&id), DB_GET_TEXT(&hash), DB_GET_BOOL(&active), DB_GET_BOOL(&admin)), err);
     *ret_done = found == DB_FOUND && active && admin &&
                 password_verify(operation->password, hash, (int)auth_settings_of(operation->app)->bcrypt_cost);
     return found != DB_FAILED;

@@ -63,13 +63,8 @@ static bool migrated(struct doctor *doctor, const char *service, const char **re
 static bool ask(struct doctor *doctor, int service, const struct sql *sql, struct db_targets out)
 {
     struct error err = {.arena = doctor->stack->arena};
-    struct db db;
-    bool found = doctor->pools[service];
-    if (found) {
-        db_begin(&db, doctor->pools[service], DB_READ, doctor->stack->arena);
-        found = db_row(&db, sql, DB_NOTHING, out, &err) == DB_FOUND;
-        db_end(&db);
-    }
+    const bool found = doctor->pools[service] &&
+                       db_row_alone(doctor->pools[service], doctor->stack->arena, sql, DB_NOTHING, out, &err) == DB_FOUND;
     if (!found) doctor_unseen(doctor);
     return found;
 }
@@ -151,7 +146,6 @@ void doctor_check_import(struct doctor *doctor)
 {
     static const struct sql *const kept[] = {&SQL_doctor_import_kept, NULL};
     struct error err = {.arena = doctor->stack->arena};
-    struct db db;
     int64_t days = 0, count = 0, oldest_d = 0;
     struct db_pool *pool = stack_database(doctor->stack, "import", 1, kept, false, &err);
     if (!pool) {
@@ -159,9 +153,8 @@ void doctor_check_import(struct doctor *doctor)
         return;
     }
     if (!import_keep_days(doctor->stack, &days, &err)) doctor_wrong(doctor, "%s", err.detail);
-    db_begin(&db, pool, DB_READ, doctor->stack->arena);
-    const bool told = db_row(&db, &SQL_doctor_import_kept, DB_IN(DB_INT(days)), DB_OUT(DB_GET_INT(&count), DB_GET_INT(&oldest_d)), &err) == DB_FOUND;
-    db_end(&db);
+    const bool told = db_row_alone(pool, doctor->stack->arena, &SQL_doctor_import_kept, DB_IN(DB_INT(days)),
+                                   DB_OUT(DB_GET_INT(&count), DB_GET_INT(&oldest_d)), &err) == DB_FOUND;
     db_pool_close(pool);
     if (!told) doctor_unseen(doctor);
     else if (count)

@@ -98,11 +98,9 @@ static bool send_waiting(struct import *import, struct error *err)
     int64_t total = 0, done = 0;
     for (const struct collection *collection = import_collections; collection->name; collection++) {
         CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)1 << 20);
-        struct db db;
         if (!collection->takers[0]) continue;
-        db_begin(&db, import->pool, DB_READ, arena);
-        enum db_found found = db_row(&db, &SQL_import_waiting, DB_IN(DB_TEXT(collection->name)), DB_OUT(DB_GET_INT(&import->run), DB_GET_INT(&total)), err);
-        db_end(&db);
+        const enum db_found found = db_row_alone(import->pool, arena, &SQL_import_waiting, DB_IN(DB_TEXT(collection->name)),
+                                                 DB_OUT(DB_GET_INT(&import->run), DB_GET_INT(&total)), err);
         if (found == DB_FAILED || (found == DB_FOUND && !import_send(import, collection, total, &done, err))) return false;
     }
     if (import->terminal && done) fputc('\n', stderr);
@@ -127,10 +125,8 @@ static bool is_known(struct import *import, const char *collection)
     const char *there = NULL;
     bool known = false;
     struct error err = {0};
-    struct db db;
-    db_begin(&db, import->pool, DB_READ, import->stack->arena);
-    const bool told = db_row(&db, &SQL_import_collection_known, DB_IN(DB_TEXT(collection)), DB_OUT(DB_GET_BOOL(&known), DB_GET_TEXT(&there)), &err) == DB_FOUND;
-    db_end(&db);
+    const bool told = db_row_alone(import->pool, import->stack->arena, &SQL_import_collection_known, DB_IN(DB_TEXT(collection)),
+                                   DB_OUT(DB_GET_BOOL(&known), DB_GET_TEXT(&there)), &err) == DB_FOUND;
     if (!told || known) return true;
     fprintf(stderr, "dcctl: no file that was imported holds a collection '%s'. ", collection);
     if (there) fprintf(stderr, "There are: %s.\n", there);

@@ -79,12 +79,8 @@ int import_senders(const struct collection *collection, int64_t rows)
 static bool count_rows(struct sending *sending, struct error *err)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)1 << 20);
-    struct db db;
-    db_begin(&db, sending->import->pool, DB_READ, arena);
-    bool ok = db_row(&db, &SQL_import_last, DB_IN(DB_TEXT(sending->collection->name), DB_INT(sending->import->run)),
-                     DB_OUT(DB_GET_INT(&sending->last)), err) == DB_FOUND;
-    db_end(&db);
-    return ok;
+    return db_row_alone(sending->import->pool, arena, &SQL_import_last, DB_IN(DB_TEXT(sending->collection->name), DB_INT(sending->import->run)),
+                        DB_OUT(DB_GET_INT(&sending->last)), err) == DB_FOUND;
 }
 
 // What the takers have committed is on their disks, before it is noted that they have it.

@@ -59,10 +59,8 @@ static bool grant_awaited(struct request *rq, struct error *err)
     const int64_t until_ms = clock_monotonic_ms() + GRANT_WAIT_MS;
     for (bool granted = false; !granted && clock_monotonic_ms() < until_ms;) {
         const uint64_t progress = inbox_progress(rq->app->inbox);
-        struct db db;
-        db_begin(&db, rq->app->pool, DB_READ, rq->arena);
-        const enum db_found found = db_row(&db, &SQL_grant_read, DB_IN(DB_TEXT(rq->caller.user_id), DB_TEXT(rq->parameters[0])), DB_OUT(DB_GET_BOOL(&granted)), err);
-        db_end(&db);
+        const enum db_found found = db_row_alone(rq->app->pool, rq->arena, &SQL_grant_read, DB_IN(DB_TEXT(rq->caller.user_id), DB_TEXT(rq->parameters[0])),
+                                                 DB_OUT(DB_GET_BOOL(&granted)), err);
         if (found != DB_FOUND) return false;
         if (!granted) inbox_await(rq->app->inbox, progress, GRANT_LOOK_EVERY_MS);
     }

@@ -141,6 +141,16 @@ enum db_found db_row(struct db *db, const struct sql *sql, struct db_values in, 
     return DB_FOUND;
 }
 
+enum db_found db_row_alone(struct db_pool *pool, struct arena *arena, const struct sql *sql, struct db_values in, struct db_targets out,
+                           struct error *err)
+{
+    struct db db;
+    db_begin(&db, pool, DB_READ, arena);
+    const enum db_found found = db_row(&db, sql, in, out, err);
+    db_end(&db);
+    return found;
+}
+
 bool db_text(struct db *db, const struct sql *sql, struct db_values in, const char **ret, size_t *ret_length,
              struct error *err)
 {

@@ -148,6 +148,9 @@ enum db_found { DB_FAILED = -1, DB_NONE = 0, DB_FOUND = 1 };
 // Fills the targets from the first row. Texts live in the arena; SQL NULL gives NULL, 0, false.
 MUST_USE enum db_found db_row(struct db *db, const struct sql *sql, struct db_values in, struct db_targets out,
                               struct error *err);
+// db_row in a session of its own.
+MUST_USE enum db_found db_row_alone(struct db_pool *pool, struct arena *arena, const struct sql *sql, struct db_values in, struct db_targets out,
+                                    struct error *err);
 // The first cell as text, NULL (and true) when there is no row. For JSON built by PostgreSQL: it
 // is handed on without a copy. *ret_length may be NULL.
 MUST_USE bool db_text(struct db *db, const struct sql *sql, struct db_values in, const char **ret,
