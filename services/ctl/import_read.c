@@ -23,6 +23,7 @@ struct part {
     struct arena *arena;       // of what is sent
     const char **ordinals, **ids, **raws, **references, **problems, **notes, **offsets, **lengths;
     size_t count;
+    bool has_findings;         // something is to be said of a row
     pthread_t thread;
     bool is_written;           // by that thread, which has not been joined
     struct error err;
@@ -31,6 +32,7 @@ struct batch {
     struct import *import;
     struct arena *arena;       // of the rows
     char collection[4 * IMPORT_NAME_BYTES + 1];
+    bool is_new;               // nothing of that collection was known before this file
     struct part parts[IMPORT_SENDERS];
     size_t bytes;
 };
@@ -41,6 +43,7 @@ struct reader {
     const char *released;      // pages before this were given back
     char collection[4 * IMPORT_NAME_BYTES + 1];
     const char *refusal;       // of all rows of the collection, or NULL
+    bool is_new;               // the collection
     const struct collection *known; // NULL: of a name that nobody knows
     json_t *seen;              // rows of the collections so far, by name
     int64_t ordinal, rows;
@@ -53,7 +56,7 @@ static bool add_row(void *state, const char *bytes, size_t length, const char *p
 static bool end(void *state, struct error *err);
 static void give_back(struct reader *reader, const char *at);
 static bool flush(struct reader *reader, struct error *err);
-static bool batch_start(struct batch *batch, const char *collection);
+static bool batch_start(struct batch *batch, const char *collection, bool is_new);
 static void *part_write(void *argument);
 static bool batch_await(struct batch *batch, struct error *err);
 static bool reader_close(struct reader *reader, struct error *err);
@@ -86,7 +89,7 @@ static bool reader_open(struct reader *reader)
         }
     }
     reader->batch = reader->batches;
-    return ok && batch_start(reader->batch, "");
+    return ok && batch_start(reader->batch, "", false);
 }
 
 static bool reader_close(struct reader *reader, struct error *err)
@@ -107,15 +110,19 @@ static bool begin(void *state, const char *name, size_t length, struct error *er
     struct reader *reader = state;
     CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)1 << 20);
     const char *text = arena ? import_text(arena, name, length, IMPORT_NAME_BYTES) : NULL;
-    if (!text || !batch_start(reader->batch, text)) return error_set(err, &problem_unavailable, "No memory.");
+    if (!text) return error_set(err, &problem_unavailable, "No memory.");
     snprintf(reader->collection, sizeof reader->collection, "%s", text);
     const json_t *seen = json_object_get(reader->seen, reader->collection);
     reader->ordinal = json_integer_value(seen);
     reader->refusal = seen ? "the file holds this collection twice; the first one was taken" : NULL;
     const int64_t place = import_place(reader->collection);
     reader->known = place ? &import_collections[place - 1] : NULL;
-    return seen || db_exec_alone(reader->import->pool, arena, &SQL_import_collection_start,
-                                 DB_IN(DB_TEXT(reader->collection), DB_INT(reader->import->run), DB_INT(place)), NULL, err);
+    reader->is_new = false;
+    if (!seen && db_row_alone(reader->import->pool, arena, &SQL_import_collection_start,
+                              DB_IN(DB_TEXT(reader->collection), DB_INT(reader->import->run), DB_INT(place)),
+                              DB_OUT(DB_GET_BOOL(&reader->is_new)), err) != DB_FOUND)
+        return false;
+    return batch_start(reader->batch, reader->collection, reader->is_new) || error_set(err, &problem_unavailable, "No memory.");
 }
 
 // By its id; without one, any.
@@ -134,6 +141,7 @@ static bool add_row(void *state, const char *bytes, size_t length, const char *p
     reader->rows++;
     part->problems[part->count] = row.problem ? row.problem : reader->refusal;
     part->notes[part->count] = row.note;
+    part->has_findings = part->has_findings || part->problems[part->count] || row.note;
     part->ordinals[part->count] = arena_printf(batch->arena, "%lld", (long long)reader->ordinal);
     part->ids[part->count] = row.id;
     part->references[part->count] = db_array(batch->arena, row.references, IMPORT_REFERENCES);
@@ -181,16 +189,17 @@ static bool flush(struct reader *reader, struct error *err)
         part->is_written = true;
     }
     reader->batch = next;
-    return batch_start(next, reader->collection) || error_set(err, &problem_unavailable, "No memory.");
+    return batch_start(next, reader->collection, reader->is_new) || error_set(err, &problem_unavailable, "No memory.");
 }
 
 // --- Batches -------------------------------------------------------------------------------------
 
-static bool batch_start(struct batch *batch, const char *collection)
+static bool batch_start(struct batch *batch, const char *collection, bool is_new)
 {
     bool ok = true;
     arena_reset(batch->arena);
     snprintf(batch->collection, sizeof batch->collection, "%s", collection);
+    batch->is_new = is_new;
     batch->bytes = 0;
     for (struct part *part = batch->parts; part < batch->parts + COUNT_OF(batch->parts); part++) {
         const char **all = arena_alloc(batch->arena, 8 * BATCH_ROWS * sizeof(const char *));
@@ -204,9 +213,23 @@ static bool batch_start(struct batch *batch, const char *collection)
         part->offsets = all + 6 * BATCH_ROWS;
         part->lengths = all + 7 * BATCH_ROWS;
         part->count = 0;
+        part->has_findings = false;
         ok = ok && all;
     }
     return ok;
+}
+
+static bool write_new(struct db *db, void *argument, struct error *err)
+{
+    const struct part *part = argument;
+    return db_exec(db, &SQL_import_add_new,
+                   DB_IN(DB_TEXT(part->batch->collection), DB_INT(part->batch->import->run),
+                         DB_TEXT(db_array(part->arena, part->ordinals, part->count)),
+                         DB_TEXT(db_array(part->arena, part->ids, part->count)),
+                         DB_TEXT(db_array(part->arena, part->raws, part->count)),
+                         DB_TEXT(db_array(part->arena, part->references, part->count)),
+                         DB_TEXT(db_array(part->arena, part->offsets, part->count)),
+                         DB_TEXT(db_array(part->arena, part->lengths, part->count))), NULL, err);
 }
 
 static bool write_rows(struct db *db, void *argument, struct error *err)
@@ -230,8 +253,14 @@ static void *part_write(void *argument)
 {
     struct part *part = argument;
     part->err = (struct error){.arena = part->arena};
-    if (!db_transaction(part->batch->import->pool, DB_WRITE, part->arena, write_rows, part, &part->err) && !part->err.problem)
-        error_set(&part->err, &problem_unavailable, NULL);
+    struct db_pool *pool = part->batch->import->pool;
+    const bool is_plain = part->batch->is_new && !part->has_findings;
+    bool ok = db_transaction(pool, DB_WRITE, part->arena, is_plain ? write_new : write_rows, part, &part->err);
+    if (!ok && is_plain && part->err.problem == &problem_conflict) { // an id comes twice
+        error_clear(&part->err);
+        ok = db_transaction(pool, DB_WRITE, part->arena, write_rows, part, &part->err);
+    }
+    if (!ok && !part->err.problem) error_set(&part->err, &problem_unavailable, NULL);
     return NULL;
 }
 
