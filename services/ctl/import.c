@@ -77,16 +77,23 @@ static bool finish_unknown(struct import *import, struct error *err)
     return db_exec_alone(import->pool, arena, &SQL_import_unknown_end, DB_IN(DB_INT(import->run)), NULL, err);
 }
 
+// What became of all rows: while the services hold back what the import tells, which takes the machine as soon as they may.
+static bool report_all(struct import *import, const char *damage, struct error *err)
+{
+    if (import->terminal) fputc('\n', stderr);
+    if (!import_report(import, NULL, err)) return false;
+    if (damage) printf("damage: %s\n", damage);
+    return true;
+}
+
 static bool import_whole(struct import *import, struct error *err)
 {
     int64_t began_ms = clock_monotonic_ms(), rows = 0;
     const char *damage = NULL;
-    const bool sent = import_read(import, &rows, &damage, err) && import_check_and_send(import, rows, err);
-    if (!import_children_finish(import, err) || !sent || !import_file_keep(import, err) || !finish_unknown(import, err)) return false;
+    const bool done = import_read(import, &rows, &damage, err) && import_check_and_send(import, rows, err) && import_file_keep(import, err) &&
+                      finish_unknown(import, err) && report_all(import, damage, err);
+    if (!import_children_finish(import, err) || !done) return false;
     int64_t took_ms = clock_monotonic_ms() - began_ms;
-    if (import->terminal) fputc('\n', stderr);
-    if (!import_report(import, NULL, err)) return false;
-    if (damage) printf("damage: %s\n", damage);
     printf("%ld rows in %.1f s (%ld rows/s)\n", (long)rows, (double)took_ms / 1000,
            (long)(rows * 1000 / (took_ms > 0 ? took_ms : 1)));
     return true;
