@@ -2,6 +2,7 @@
 // Notes the rows of a legacy file in the staging database: it is mapped, walked through (import_walk.c) and given back page by page, so
 // that memory does not grow with the file.
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -61,16 +62,27 @@ static void *part_write(void *argument);
 static bool batch_await(struct batch *batch, struct error *err);
 static bool reader_close(struct reader *reader, struct error *err);
 
+// What is mapped and cannot be read, since the file is shorter now or its disk fails, is told by a signal alone (mmap(2)). What was
+// written so far is a run that did not end.
+static void cannot_be_read(int number)
+{
+    static const char said[] = "\ndcctl: The file was made shorter while it was imported, or its disk fails. Import it again, and leave it as it is meanwhile.\n";
+    (void)number;
+    _exit(write(STDERR_FILENO, said, sizeof said - 1) < 0 ? 2 : 1);
+}
+
 bool import_read(struct import *import, int64_t *ret_rows, const char **ret_damage, struct error *err)
 {
     const size_t size = import->file.bytes;
+    struct sigaction before;
     char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, import->file.fd, 0);
-    if (bytes == MAP_FAILED) return error_set(err, &problem_malformed, "The file cannot be mapped into memory: %m.");
+    if (bytes == MAP_FAILED || sigaction(SIGBUS, &(struct sigaction){.sa_handler = cannot_be_read}, &before) != 0) return error_set(err, &problem_malformed, "The file cannot be mapped into memory: %m.");
     (void)madvise(bytes, size, MADV_SEQUENTIAL);
     struct reader reader = {.import = import, .start = bytes, .end = bytes + size, .released = bytes, .seen = json_object()};
     bool ok = reader_open(&reader) || error_set(err, &problem_unavailable, "No memory.");
     ok = ok && import_walk(bytes, size, &(struct import_sink){&reader, begin, add_row, end}, ret_damage, err);
     ok = reader_close(&reader, err) && ok;
+    (void)sigaction(SIGBUS, &before, NULL);
     munmap(bytes, size);
     *ret_rows = reader.rows;
     return ok;

@@ -361,6 +361,27 @@ static void a_file_that_changes_meanwhile_is_noticed(void **state)
     assert_string_equal(rows_of("dc_profiles", "housegirl_profiles"), ALL_OF_THEM);
 }
 
+static void a_file_that_is_cut_while_it_is_read_is_no_crash(void **state)
+{
+    (void)state;
+    IMPORT("{}"); // the staging database is there
+    struct text_buffer content = text_buffer(story_arena());
+    text_add(&content, "{\"agencies\":[");
+    for (int i = 1; i <= 15000; i++) text_printf(&content, "%s{\"id\":\"hx_a%d\",\"name\":\"Kazi Njema\"}\n", i > 1 ? "," : "", i);
+    text_add(&content, "]}");
+    const char *text = text_take(&content), *file = import_file(word, text, content.length), *output;
+    struct database_session *meanwhile = database_hold("dc_import", "LOCK TABLE import_rows IN SHARE MODE"); // no more than two batches are read ahead
+    run(&output, "(%s/dcctl import %s; echo \"status $?\") >%s.log 2>&1 &", setting("BIN_DIR"), file, file);
+    const bool waits = within(60, database_waits, (void *)(uintptr_t)"dc_import");
+    run(&output, "truncate -s 4096 %s", file);
+    database_let_go(meanwhile);
+    assert_true(waits);
+    assert_true(within(20, has_said, arena_printf(story_arena(), "grep -q 'status 1' %s.log", file)));
+    run(&output, "cat %s.log", file);
+    assert_non_null(strstr(output, "made shorter while it was imported, or its disk fails. Import it again"));
+    expect_report(import_run(import_file(word, text, content.length)), "agencies", "15000 0 0 0 15000 0");
+}
+
 // The child of a killed import commits its batch when the next import sends the same rows: they are there, and not in the way.
 static void a_row_that_comes_in_meanwhile_is_no_conflict(void **state)
 {
@@ -403,6 +424,7 @@ int main(void)
         STORY(what_is_no_file_of_ours_is_refused_in_a_sentence),
         cmocka_unit_test_setup_teardown(a_row_that_breaks_its_batch_is_found, a_word_of_its_own, without_poison),
         STORY(killed_among_the_users_it_goes_on), STORY(killed_among_the_workers_it_goes_on), STORY(a_file_that_changes_meanwhile_is_noticed),
+        STORY(a_file_that_is_cut_while_it_is_read_is_no_crash),
         STORY(a_row_that_comes_in_meanwhile_is_no_conflict),
         STORY(only_one_runs_at_a_time),
     };
