@@ -10,7 +10,6 @@
 #define KEEP_BYTES (8 << 20)
 #define KEEP_ARENA_BYTES ((size_t)256 << 20)
 
-static bool is_unchanged(const struct import_file *file);
 static bool keep_some(struct import *import, struct arena *arena, int *ret_count, struct error *err);
 static bool keep_rows(const struct import *import, struct db *db, const struct db_rows *rows, struct arena *arena, struct error *err);
 
@@ -36,17 +35,17 @@ char *import_file_text(const struct import_file *file, int64_t offset, int64_t b
 {
     char *text = arena_alloc(arena, (size_t)bytes + 1);
     if (!text) error_set(err, &problem_unavailable, "No memory.");
-    else if (!is_unchanged(file)) error_set(err, &problem_unavailable, "The file was changed while it was imported. Import it again, and leave it as it is meanwhile.");
-    else if (pread(file->fd, text, (size_t)bytes, offset) == bytes) return text;
+    else if (file->is_open && pread(file->fd, text, (size_t)bytes, offset) == bytes) return text;
     else error_set(err, &problem_unavailable, "The file can no longer be read. Import it again.");
     return NULL;
 }
 
-static bool is_unchanged(const struct import_file *file)
+bool import_file_unchanged(const struct import_file *file, struct error *err)
 {
     struct stat info;
-    return file->is_open && fstat(file->fd, &info) == 0 && (size_t)info.st_size == file->bytes && info.st_mtim.tv_sec == file->written_at.tv_sec &&
-           info.st_mtim.tv_nsec == file->written_at.tv_nsec;
+    const bool is_same = fstat(file->fd, &info) == 0 && (size_t)info.st_size == file->bytes && info.st_mtim.tv_sec == file->written_at.tv_sec &&
+                         info.st_mtim.tv_nsec == file->written_at.tv_nsec;
+    return is_same || error_set(err, &problem_unavailable, "The file was changed while it was imported. Import it again, and leave it as it is meanwhile.");
 }
 
 bool import_file_keep(struct import *import, struct error *err)
@@ -85,6 +84,7 @@ static bool keep_rows(const struct import *import, struct db *db, const struct d
         texts[i] = import_file_text(&import->file, db_rows_int(rows, i, OFFSET), db_rows_int(rows, i, BYTES), arena, err);
         if (!texts[i]) return false;
     }
-    return db_exec(db, &SQL_import_keep,
+    return import_file_unchanged(&import->file, err) &&
+           db_exec(db, &SQL_import_keep,
                    DB_IN(DB_TEXT(db_array(arena, collections, count)), DB_TEXT(db_array(arena, keys, count)), DB_TEXT(db_array(arena, texts, count))), NULL, err);
 }
