@@ -57,7 +57,7 @@ static bool add_row(void *state, const char *bytes, size_t length, const char *p
 static bool end(void *state, struct error *err);
 static void give_back(struct reader *reader, const char *at);
 static bool flush(struct reader *reader, struct error *err);
-static bool batch_start(struct batch *batch, const char *collection, bool is_new);
+static bool batch_start(struct batch *batch, const struct reader *reader);
 static void *part_write(void *argument);
 static bool batch_await(struct batch *batch, struct error *err);
 static bool reader_close(struct reader *reader, struct error *err);
@@ -76,7 +76,8 @@ bool import_read(struct import *import, int64_t *ret_rows, const char **ret_dama
     const size_t size = import->file.bytes;
     struct sigaction before;
     char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, import->file.fd, 0);
-    if (bytes == MAP_FAILED || sigaction(SIGBUS, &(struct sigaction){.sa_handler = cannot_be_read}, &before) != 0) return error_set(err, &problem_malformed, "The file cannot be mapped into memory: %m.");
+    if (bytes == MAP_FAILED) return error_set(err, &problem_malformed, "The file cannot be mapped into memory: %m.");
+    (void)sigaction(SIGBUS, &(struct sigaction){.sa_handler = cannot_be_read}, &before);
     (void)madvise(bytes, size, MADV_SEQUENTIAL);
     struct reader reader = {.import = import, .start = bytes, .end = bytes + size, .released = bytes, .seen = json_object()};
     bool ok = reader_open(&reader) || error_set(err, &problem_unavailable, "No memory.");
@@ -101,7 +102,7 @@ static bool reader_open(struct reader *reader)
         }
     }
     reader->batch = reader->batches;
-    return ok && batch_start(reader->batch, "", false);
+    return ok && batch_start(reader->batch, reader);
 }
 
 static bool reader_close(struct reader *reader, struct error *err)
@@ -134,7 +135,7 @@ static bool begin(void *state, const char *name, size_t length, struct error *er
                               DB_IN(DB_TEXT(reader->collection), DB_INT(reader->import->run), DB_INT(place)),
                               DB_OUT(DB_GET_BOOL(&reader->is_new)), err) != DB_FOUND)
         return false;
-    return batch_start(reader->batch, reader->collection, reader->is_new) || error_set(err, &problem_unavailable, "No memory.");
+    return batch_start(reader->batch, reader) || error_set(err, &problem_unavailable, "No memory.");
 }
 
 // By its id; without one, any.
@@ -201,17 +202,17 @@ static bool flush(struct reader *reader, struct error *err)
         part->is_written = true;
     }
     reader->batch = next;
-    return batch_start(next, reader->collection, reader->is_new) || error_set(err, &problem_unavailable, "No memory.");
+    return batch_start(next, reader) || error_set(err, &problem_unavailable, "No memory.");
 }
 
 // --- Batches -------------------------------------------------------------------------------------
 
-static bool batch_start(struct batch *batch, const char *collection, bool is_new)
+static bool batch_start(struct batch *batch, const struct reader *reader)
 {
     bool ok = true;
     arena_reset(batch->arena);
-    snprintf(batch->collection, sizeof batch->collection, "%s", collection);
-    batch->is_new = is_new;
+    snprintf(batch->collection, sizeof batch->collection, "%s", reader->collection);
+    batch->is_new = reader->is_new;
     batch->bytes = 0;
     for (struct part *part = batch->parts; part < batch->parts + COUNT_OF(batch->parts); part++) {
         const char **all = arena_alloc(batch->arena, 8 * BATCH_ROWS * sizeof(const char *));
@@ -231,34 +232,27 @@ static bool batch_start(struct batch *batch, const char *collection, bool is_new
     return ok;
 }
 
+static struct db_value column(const struct part *part, const char *const *items)
+{
+    return DB_TEXT(db_array(part->arena, items, part->count));
+}
+
 static bool write_new(struct db *db, void *argument, struct error *err)
 {
     const struct part *part = argument;
     return db_exec(db, &SQL_import_add_new,
-                   DB_IN(DB_TEXT(part->batch->collection), DB_INT(part->batch->import->run),
-                         DB_TEXT(db_array(part->arena, part->ordinals, part->count)),
-                         DB_TEXT(db_array(part->arena, part->ids, part->count)),
-                         DB_TEXT(db_array(part->arena, part->raws, part->count)),
-                         DB_TEXT(db_array(part->arena, part->references, part->count)),
-                         DB_TEXT(db_array(part->arena, part->offsets, part->count)),
-                         DB_TEXT(db_array(part->arena, part->lengths, part->count))), NULL, err);
+                   DB_IN(DB_TEXT(part->batch->collection), DB_INT(part->batch->import->run), column(part, part->ordinals), column(part, part->ids),
+                         column(part, part->raws), column(part, part->references), column(part, part->offsets), column(part, part->lengths)), NULL, err);
 }
 
 static bool write_rows(struct db *db, void *argument, struct error *err)
 {
     const struct part *part = argument;
-    const struct batch *batch = part->batch;
-    const struct db_value collection = DB_TEXT(batch->collection), run = DB_INT(batch->import->run),
-                          ids = DB_TEXT(db_array(part->arena, part->ids, part->count));
+    const struct db_value collection = DB_TEXT(part->batch->collection), run = DB_INT(part->batch->import->run), ids = column(part, part->ids);
     return db_exec(db, &SQL_import_forget, DB_IN(collection, run, ids), NULL, err) &&
            db_exec(db, &SQL_import_add,
-                   DB_IN(collection, run, DB_TEXT(db_array(part->arena, part->ordinals, part->count)), ids,
-                         DB_TEXT(db_array(part->arena, part->raws, part->count)),
-                         DB_TEXT(db_array(part->arena, part->references, part->count)),
-                         DB_TEXT(db_array(part->arena, part->problems, part->count)),
-                         DB_TEXT(db_array(part->arena, part->notes, part->count)),
-                         DB_TEXT(db_array(part->arena, part->offsets, part->count)),
-                         DB_TEXT(db_array(part->arena, part->lengths, part->count))), NULL, err);
+                   DB_IN(collection, run, column(part, part->ordinals), ids, column(part, part->raws), column(part, part->references),
+                         column(part, part->problems), column(part, part->notes), column(part, part->offsets), column(part, part->lengths)), NULL, err);
 }
 
 static void *part_write(void *argument)
