@@ -16,7 +16,7 @@ static bool keep_rows(const struct import *import, struct db *db, const struct d
 bool import_file_open(struct import_file *file, const char *path, struct error *err)
 {
     struct stat info;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a named pipe would wait for who writes to it
     if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) {
         if (fd >= 0) close(fd);
         return error_set(err, &problem_malformed, "%s cannot be read, or is empty. Name a db.json file.", path);
