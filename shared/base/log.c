@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "log.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,8 +22,16 @@ static _Thread_local const char *scope_request_id, *scope_trace_id;
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 
+static void open_standard_streams(void)
+{
+    int opened;
+    while ((opened = open("/dev/null", O_RDWR)) >= 0 && opened <= STDERR_FILENO) {}
+    if (opened > STDERR_FILENO) close(opened);
+}
+
 void log_start(const char *service, enum log_level lowest)
 {
+    open_standard_streams();
     log_service = service;
     log_lowest = lowest;
 }

@@ -29,7 +29,8 @@ struct log_field {
 #define LOG_REAL(name_, value_) ((struct log_field){.name = (name_), .type = LOG_FIELD_REAL, .real = (value_)})
 #define LOG_BOOL(name_, value_) ((struct log_field){.name = (name_), .type = LOG_FIELD_BOOL, .integer = (value_)})
 
-// Sets the service name and the lowest level written; called once by main, before any thread.
+// Sets the service name and the lowest level written, and opens the standard streams that the program was started without, so that no
+// connection takes their place; called once by main, before any thread and any connection.
 void log_start(const char *service, enum log_level lowest);
 bool log_level_parse(const char *name, enum log_level *ret);
 
