@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // dcctl: the operator's tool. One table of commands; each finds the running stack by itself.
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "log.h"
@@ -49,9 +51,18 @@ static int spells(const struct command *command, int argc, char **argv)
     return 0;
 }
 
+// What nobody could be told was not done. Who reads no further (head) knows that there may be more.
+static int with_all_said(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+    if (errno != EPIPE) fprintf(stderr, "dcctl: what it had to say could not be written: %m. Make room, or name another file, and ask again.\n");
+    return status ? status : 1;
+}
+
 int main(int argc, char **argv)
 {
     log_start("dcctl", LOG_LEVEL_ERROR);
+    signal(SIGPIPE, SIG_IGN); // that a service's program is gone is seen when it is written to
     const struct command *chosen = NULL;
     int words = 0, status = 0;
     for (size_t i = 0; i < COUNT_OF(commands); i++) {
@@ -63,10 +74,10 @@ int main(int argc, char **argv)
     }
     if (!chosen && argc > 1 && !command_flag(argc, argv, "--help"))
         return fprintf(stderr, "dcctl: there is no command '%s'; see dcctl --help\n", argv[1]), 2;
-    if (!chosen) return help();
+    if (!chosen) return with_all_said(help());
     if (!usage_fits(chosen, argc - 1 - words, argv + 1 + words, &status)) return status;
     CLEANUP(arena_cleanup) struct arena *arena = arena_new((size_t)64 << 20);
     if (!arena) return 1;
     struct stack stack = stack_find(arena);
-    return chosen->run(&stack, argc - 1 - words, argv + 1 + words);
+    return with_all_said(chosen->run(&stack, argc - 1 - words, argv + 1 + words));
 }

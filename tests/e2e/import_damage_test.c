@@ -236,6 +236,8 @@ static void what_is_no_file_of_ours_is_refused_in_a_sentence(void **state)
         assert_ptr_equal(strchr(output, '\n'), output + strlen(output) - 1);
     }
     assert_int_equal(run(&output, "%s/dcctl import /no/such/file", setting("BIN_DIR")), 1);
+    const char *pipe = import_file(word, "", 0);
+    assert_int_equal(run(&output, "rm %s; mkfifo %s; timeout 10 %s/dcctl import %s", pipe, pipe, setting("BIN_DIR"), pipe), 1);
     assert_int_equal(run(&output, "%s/dcctl import", setting("BIN_DIR")), 2);
 }
 
@@ -361,6 +363,32 @@ static void a_file_that_changes_meanwhile_is_noticed(void **state)
     assert_string_equal(rows_of("dc_profiles", "housegirl_profiles"), ALL_OF_THEM);
 }
 
+static void a_service_that_dies_meanwhile_is_told(void **state)
+{
+    (void)state;
+    IMPORT("{}"); // the staging database is there
+    const char *file = crowd(), *output;
+    struct database_session *meanwhile = database_hold("dc_import", "LOCK TABLE import_rows IN SHARE MODE"); // before anything is sent to it
+    run(&output, "(%s/dcctl import %s; echo \"status $?\") >%s.log 2>&1 &", setting("BIN_DIR"), file, file);
+    const bool runs = within(60, has_said, arena_printf(story_arena(), "pkill -9 -f '^%s/auth import'", setting("BIN_DIR")));
+    database_let_go(meanwhile);
+    assert_true(runs);
+    assert_true(within(20, has_said, arena_printf(story_arena(), "grep -q 'status 1' %s.log", file)));
+    assert_int_equal(run(&output, "grep -q 'dcctl: auth import stopped taking rows; .* then import again' %s.log", file), 0);
+    import_run(file);
+    assert_string_equal(rows_of("dc_profiles", "housegirl_profiles"), ALL_OF_THEM);
+}
+
+static void what_cannot_be_said_was_not_done(void **state)
+{
+    (void)state;
+    const char *output;
+    assert_int_equal(run(&output, "%s/dcctl import report 2>&1 >/dev/full", setting("BIN_DIR")), 1);
+    assert_non_null(strstr(output, "could not be written: No space left on device"));
+    assert_int_equal(run(&output, "%s/dcctl import report 2>&1 >&-", setting("BIN_DIR")), 0);
+    assert_string_equal(output, "");
+}
+
 static void a_file_that_is_cut_while_it_is_read_is_no_crash(void **state)
 {
     (void)state;
@@ -424,7 +452,7 @@ int main(void)
         STORY(what_is_no_file_of_ours_is_refused_in_a_sentence),
         cmocka_unit_test_setup_teardown(a_row_that_breaks_its_batch_is_found, a_word_of_its_own, without_poison),
         STORY(killed_among_the_users_it_goes_on), STORY(killed_among_the_workers_it_goes_on), STORY(a_file_that_changes_meanwhile_is_noticed),
-        STORY(a_file_that_is_cut_while_it_is_read_is_no_crash),
+        STORY(a_file_that_is_cut_while_it_is_read_is_no_crash), STORY(a_service_that_dies_meanwhile_is_told), STORY(what_cannot_be_said_was_not_done),
         STORY(a_row_that_comes_in_meanwhile_is_no_conflict),
         STORY(only_one_runs_at_a_time),
     };
