@@ -11,6 +11,7 @@
 #include "import_walk.h"
 
 #define BATCH_ROWS 1000
+#define BATCH_ROWS_LEAST 100
 #define BATCH_BYTES (8 << 20)
 #define BATCH_ARENA_BYTES ((size_t)256 << 20)
 
@@ -113,13 +114,22 @@ static bool finish(struct sending *sending, struct error *err)
 
 // --- One sender ----------------------------------------------------------------------------------
 
+// Towards the end ever fewer, so that no sender waits long for the last batch of another (guided self-scheduling; C. Polychronopoulos and
+// D. Kuck, 1987).
+static int64_t batch_rows(const struct sending *sending)
+{
+    const int64_t share = (sending->last - sending->next) / ((int64_t)2 * IMPORT_SENDERS);
+    const bool is_alone = import_senders(sending->collection, sending->last) < 2;
+    return is_alone || share > BATCH_ROWS ? BATCH_ROWS : share < BATCH_ROWS_LEAST ? BATCH_ROWS_LEAST : share;
+}
+
 // The next places; false when all are handed out, or another sender failed.
 static bool next_places(struct sending *sending, int64_t *ret_after, int64_t *ret_last)
 {
     pthread_mutex_lock(&sending->lock);
     const bool more = sending->next < sending->last && !sending->err->problem;
     *ret_after = sending->next;
-    if (more) sending->next += BATCH_ROWS;
+    if (more) sending->next += batch_rows(sending);
     *ret_last = sending->next;
     pthread_mutex_unlock(&sending->lock);
     return more;
