@@ -47,12 +47,10 @@ bool push_next(struct app *app, struct arena *arena, void *state, bool *ret_work
 
 static bool take(struct app *app, struct arena *arena, struct attempt *attempt, struct taken_push *ret, bool *ret_found, struct error *err)
 {
-    struct db db;
     if (!attempt_begin(attempt, push_give_back, app, arena, err)) return false;
-    db_begin(&db, app->pool, DB_READ, arena); // one statement
-    enum db_found found = db_row(&db, &SQL_push_take, DB_IN(DB_INT(daraja_lease_s(app)), DB_TEXT(attempt->id), DB_INT(payments_settings_of(app)->repeat_s)),
-                                 DB_OUT(DB_GET_TEXT(&ret->id), DB_GET_TEXT(&ret->phone_number), DB_GET_INT(&ret->amount), DB_GET_INT(&ret->age_s)), err);
-    db_end(&db);
+    const enum db_found found =
+        db_row_alone(app->pool, arena, &SQL_push_take, DB_IN(DB_INT(daraja_lease_s(app)), DB_TEXT(attempt->id), DB_INT(payments_settings_of(app)->repeat_s)),
+                     DB_OUT(DB_GET_TEXT(&ret->id), DB_GET_TEXT(&ret->phone_number), DB_GET_INT(&ret->amount), DB_GET_INT(&ret->age_s)), err);
     *ret_found = found == DB_FOUND;
     if (found == DB_FAILED && err->problem == &problem_conflict) error_clear(err); // another worker was faster with this phone
     attempt->is_lost = err->problem != NULL;

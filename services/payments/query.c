@@ -42,14 +42,10 @@ static bool take(struct app *app, struct arena *arena, struct open_push *ret, bo
 {
     const struct sql *const statements[] = {&SQL_query_take, &SQL_query_doubt_take};
     enum db_found found = DB_NONE;
-    for (size_t i = 0; i < COUNT_OF(statements) && found == DB_NONE; i++) {
-        struct db db;
-        db_begin(&db, app->pool, DB_READ, arena);
-        found = db_row(&db, statements[i], DB_IN(DB_INT(LEASE_S)),
-                       DB_OUT(DB_GET_TEXT(&ret->id), DB_GET_TEXT(&ret->state_name), DB_GET_TEXT(&ret->checkout_request_id), DB_GET_INT(&ret->query_count),
-                              DB_GET_INT(&ret->age_s), DB_GET_TEXT(&ret->receipt)), err);
-        db_end(&db);
-    }
+    for (size_t i = 0; i < COUNT_OF(statements) && found == DB_NONE; i++)
+        found = db_row_alone(app->pool, arena, statements[i], DB_IN(DB_INT(LEASE_S)),
+                             DB_OUT(DB_GET_TEXT(&ret->id), DB_GET_TEXT(&ret->state_name), DB_GET_TEXT(&ret->checkout_request_id),
+                                    DB_GET_INT(&ret->query_count), DB_GET_INT(&ret->age_s), DB_GET_TEXT(&ret->receipt)), err);
     *ret_found = found == DB_FOUND;
     return found != DB_FAILED;
 }
@@ -67,12 +63,9 @@ static bool without_checkout(struct app *app, struct arena *arena, const struct 
 // An id that only a callback has named, and that M-Pesa does not know, is none. Of the push's own answer it stays.
 static bool disown(struct app *app, struct arena *arena, const struct open_push *push, bool *ret_disowned, struct error *err)
 {
-    struct db db;
     int64_t count = 0;
-    db_begin(&db, app->pool, DB_READ, arena); // one statement
-    const bool ok = db_row(&db, &SQL_push_disown, DB_IN(DB_TEXT(push->id), DB_TEXT(push->checkout_request_id), DB_INT(wait_s(app, push))), DB_OUT(DB_GET_INT(&count)),
-                           err) == DB_FOUND;
-    db_end(&db);
+    const bool ok = db_row_alone(app->pool, arena, &SQL_push_disown, DB_IN(DB_TEXT(push->id), DB_TEXT(push->checkout_request_id), DB_INT(wait_s(app, push))),
+                                 DB_OUT(DB_GET_INT(&count)), err) == DB_FOUND;
     *ret_disowned = ok && count;
     if (*ret_disowned) log_warning("checkout_disowned", LOG_TEXT("push", push->id));
     if (*ret_disowned) workers_wake(app->workers, &payments_workers[WORKER_SETTLE]);

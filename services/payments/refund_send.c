@@ -36,14 +36,11 @@ bool refund_next(struct app *app, struct arena *arena, void *state, bool *ret_wo
 
 static bool take(struct app *app, struct arena *arena, struct attempt *attempt, struct taken_refund *ret, bool *ret_found, struct error *err)
 {
-    struct db db;
     if (!attempt_begin(attempt, refund_give_back, app, arena, err)) return false;
-    db_begin(&db, app->pool, DB_READ, arena); // one statement
-    enum db_found found = db_row(&db, &SQL_refund_take, DB_IN(DB_INT(daraja_lease_s(app)), DB_TEXT(attempt->id)),
-                                 DB_OUT(DB_GET_TEXT(&ret->refund.refund_id), DB_GET_TEXT(&ret->method), DB_GET_INT(&ret->refund.amount),
-                                        DB_GET_TEXT(&ret->refund.receipt), DB_GET_TEXT(&ret->refund.phone_number),
-                                        DB_GET_TEXT(&ret->refund.originator_conversation_id)), err);
-    db_end(&db);
+    const enum db_found found = db_row_alone(app->pool, arena, &SQL_refund_take, DB_IN(DB_INT(daraja_lease_s(app)), DB_TEXT(attempt->id)),
+                                             DB_OUT(DB_GET_TEXT(&ret->refund.refund_id), DB_GET_TEXT(&ret->method), DB_GET_INT(&ret->refund.amount),
+                                                    DB_GET_TEXT(&ret->refund.receipt), DB_GET_TEXT(&ret->refund.phone_number),
+                                                    DB_GET_TEXT(&ret->refund.originator_conversation_id)), err);
     attempt->is_lost = found == DB_FAILED;
     *ret_found = found == DB_FOUND;
     return !attempt->is_lost;

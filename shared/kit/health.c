@@ -159,11 +159,8 @@ static bool add_part(struct text_buffer *out, const char *name, const char *trou
 static const char *database_trouble(struct app *app, struct arena *arena)
 {
     struct error err = {.arena = arena};
-    struct db db;
     int64_t one = 0;
-    db_begin(&db, app->pool, DB_READ, arena);
-    const bool ok = db_row(&db, &SQL_health_check, DB_NOTHING, DB_OUT(DB_GET_INT(&one)), &err) == DB_FOUND;
-    db_end(&db);
+    const bool ok = db_row_alone(app->pool, arena, &SQL_health_check, DB_NOTHING, DB_OUT(DB_GET_INT(&one)), &err) == DB_FOUND;
     return ok ? NULL : "The database does not answer.";
 }
 

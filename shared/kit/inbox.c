@@ -259,12 +259,9 @@ static void look_after_parked(struct inbox *inbox)
     inbox->redrive_due_ms = clock_monotonic_ms() + REDRIVE_EVERY_MS;
     for (int i = 0; worked && i < 1000 && !atomic_load(&inbox->stopping); i++)
         if (!redrive_once(inbox->app, inbox->arena, &worked, &err)) worked = false;
-    struct db db;
     int64_t keys = 0, redriving = 0;
-    db_begin(&db, inbox->app->pool, DB_READ, inbox->arena);
-    if (db_row(&db, &SQL_parked_count, DB_NOTHING, DB_OUT(DB_GET_INT(&keys), DB_GET_INT(&redriving)), &err) == DB_FOUND)
+    if (db_row_alone(inbox->app->pool, inbox->arena, &SQL_parked_count, DB_NOTHING, DB_OUT(DB_GET_INT(&keys), DB_GET_INT(&redriving)), &err) == DB_FOUND)
         metric_set(inbox->parked_keys_metric, keys);
-    db_end(&db);
     metric_set(inbox->lag_metric, kafka_consumer_lag(inbox->consumer));
     metric_set(inbox->rebalances_metric, kafka_consumer_rebalances(inbox->consumer));
 }
