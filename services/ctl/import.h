@@ -54,7 +54,7 @@ MUST_USE bool import_file_open(struct import_file *file, const char *path, struc
 void import_file_close(struct import_file *file);
 // What stands there, in the arena's keeping; NULL when it cannot be read. Of use once import_file_unchanged has said so.
 char *import_file_text(const struct import_file *file, int64_t offset, int64_t bytes, struct arena *arena, struct error *err);
-// Whether all that was read of it so far is of the file that was opened.
+// Whether all that was read of it so far is of the file that was opened; so it is where none was.
 MUST_USE bool import_file_unchanged(const struct import_file *file, struct error *err);
 // Takes what this run has quarantined over into the staging database.
 MUST_USE bool import_file_keep(struct import *import, struct error *err);

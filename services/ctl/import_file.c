@@ -36,15 +36,15 @@ char *import_file_text(const struct import_file *file, int64_t offset, int64_t b
     char *text = arena_alloc(arena, (size_t)bytes + 1);
     if (!text) error_set(err, &problem_unavailable, "No memory.");
     else if (file->is_open && pread(file->fd, text, (size_t)bytes, offset) == bytes) return text;
-    else error_set(err, &problem_unavailable, "The file can no longer be read. Import it again.");
+    else if (import_file_unchanged(file, err)) error_set(err, &problem_unavailable, "The file can no longer be read. Import it again.");
     return NULL;
 }
 
 bool import_file_unchanged(const struct import_file *file, struct error *err)
 {
     struct stat info;
-    const bool is_same = fstat(file->fd, &info) == 0 && (size_t)info.st_size == file->bytes && info.st_mtim.tv_sec == file->written_at.tv_sec &&
-                         info.st_mtim.tv_nsec == file->written_at.tv_nsec;
+    const bool is_same = !file->is_open || (fstat(file->fd, &info) == 0 && (size_t)info.st_size == file->bytes &&
+                                            info.st_mtim.tv_sec == file->written_at.tv_sec && info.st_mtim.tv_nsec == file->written_at.tv_nsec);
     return is_same || error_set(err, &problem_unavailable, "The file was changed while it was imported. Import it again, and leave it as it is meanwhile.");
 }
 

@@ -199,7 +199,7 @@ static bool read_batch(struct sender *sender, int64_t after, int64_t last, struc
     db_end(&db);
     struct sent *rows = ok ? arena_alloc(sender->arena, ((size_t)found.count + 1) * sizeof *rows) : NULL;
     for (int i = 0; rows && ok && i < found.count; i++) ok = read_row(sender, &found, i, &rows[i], err);
-    ok = ok && (!sending->import->file.is_open || import_file_unchanged(&sending->import->file, err));
+    ok = ok && import_file_unchanged(&sending->import->file, err);
     *ret = rows;
     *ret_count = ok && rows ? found.count : 0;
     return ok && (rows || error_set(err, &problem_unavailable, "No memory."));
