@@ -51,9 +51,9 @@ struct db_pool_config {
     bool prefers_indexes;
     // NULL-terminated list of NULL-terminated lists, which must outlive the pool; may be NULL.
     const struct sql *const *const *statements;
+    const struct sql *on_connect; // of these, without parameters: runs first on each connection, also a later one; may be NULL
     // Each statement is prepared when it is first run on a connection, not before: for a program that runs few of them, and ends.
     bool prepares_late;
-    const struct sql *on_connect; // of these, without parameters: runs first on each connection, also a later one; may be NULL
     const struct constraint_problem *constraints; // ends with {0}; may be NULL
 };
 

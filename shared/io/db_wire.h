@@ -42,13 +42,14 @@ int wire_ahead(const struct db *db, const struct wire_statement *own, struct wir
 // statement that reads is sent again.
 bool wire_is_repeatable(const struct db *db, const struct wire_statement *own);
 
-// Connects, sets the session up and prepares what is to be. False with err set when it can't; closed either way by wire_close.
+// Connects, sets the session up and prepares what is to be. False with err set when it can't: then there is
+// nothing to close, and wire_close does nothing.
 MUST_USE bool wire_connect(struct db_connection *ret, const struct db_pool_config *config, struct error *err);
 void wire_close(struct db_connection *connection);
 
 // Runs prepared statements in one round trip; what follows a failed one is skipped. The result of the
-// last one or of the first that failed; *ret_done is how many stand before that, or how many there are. When the connection broke or timeout_ms passed (≤ 0: no
-// bound) without the next answer, `broken` is set and the result is NULL or the failure that came before.
+// last one or of the first that failed; *ret_done is how many stand before that, or how many there are. When the connection broke or
+// timeout_ms passed (≤ 0: no bound) without the next answer, `broken` is set and the result is NULL or the failure that came before.
 PGresult *wire_execute(struct db_connection *connection, const struct wire_statement *statements, int count,
                        int timeout_ms, int *ret_done);
 // The same for SQL text, which may hold several statements.

@@ -18,6 +18,9 @@ STATEMENT(die_once, 0, "SELECT die_once()");
 STATEMENT(die_once_inserting, 0, "INSERT INTO people (name, age) SELECT die_once(), 1");
 static const struct sql *const statements[] = {&sleep_ms, &die_once, &die_once_inserting, NULL};
 
+static const struct sql wrong = {"wrong_statement", "SELECT nonsense FROM people", 0};
+static const struct sql *const wrong_list[] = {&wrong, NULL};
+
 static int make_database(void **state)
 {
     (void)state;
@@ -33,8 +36,6 @@ static int make_database(void **state)
 static void pool_opens_only_when_all_is_well(void **state)
 {
     (void)state;
-    static const struct sql wrong = {"wrong_statement", "SELECT nonsense FROM people", 0};
-    static const struct sql *const wrong_list[] = {&wrong, NULL};
     static const struct sql *const *const wrong_lists[] = {statements, wrong_list, NULL};
     struct db_pool_config settings = people_pool_config();
     settings.statements = wrong_lists;
@@ -64,8 +65,6 @@ static bool count_in(struct db_pool *pool, const struct sql *sql)
 static void what_is_prepared_late_fails_when_it_is_run(void **state)
 {
     (void)state;
-    static const struct sql wrong = {"wrong_statement", "SELECT nonsense FROM people", 0};
-    static const struct sql *const wrong_list[] = {&wrong, NULL};
     static const struct sql *const late[] = {&people_count, NULL};
     static const struct sql *const *const lists[] = {wrong_list, late, NULL};
     struct db_pool_config settings = people_pool_config();
