@@ -26,6 +26,7 @@ const struct service profiles_service = {
     .routes = profiles_routes,
     .migrations = profiles_migrations,
     .statements = profiles_statements,
+    .plans_once = true,
     .constraints = profiles_constraints,
     .events = profiles_events,
     .subscriptions = profiles_subscriptions,

@@ -49,6 +49,9 @@ struct db_pool_config {
     // Reads no whole table where an index serves: a statement keeps the plan it got while its tables were empty, until PostgreSQL
     // has counted their rows anew. For short statements; what goes through whole tables wants false.
     bool prefers_indexes;
+    // Plans each statement once, whatever its values: PostgreSQL otherwise plans it anew each time where it expects to gain by them,
+    // which takes longer than a short statement does (15, "plan_cache_mode"). For statements that have one plan that is always right.
+    bool plans_once;
     // NULL-terminated list of NULL-terminated lists, which must outlive the pool; may be NULL.
     const struct sql *const *const *statements;
     const struct sql *on_connect; // of these, without parameters: runs first on each connection, also a later one; may be NULL

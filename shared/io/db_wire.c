@@ -10,7 +10,7 @@
 
 #include "clock.h"
 
-#define OPTIONS_SIZE 512
+#define OPTIONS_SIZE 640
 #define PREPARE_TIMEOUT_MS 30000
 // A broken network shows after this long even while we only wait: to us, and to the server, which holds our locks until then.
 #define NETWORK_TIMEOUT_MS "15000"
@@ -58,9 +58,9 @@ static void session_options(const struct db_pool_config *config, char out[OPTION
              "-c statement_timeout=%d -c lock_timeout=%d -c idle_in_transaction_session_timeout=%d "
              "-c tcp_keepalives_idle=" KEEPALIVES_IDLE_S " -c tcp_keepalives_interval=" KEEPALIVES_INTERVAL_S
              " -c tcp_keepalives_count=" KEEPALIVES_COUNT " -c tcp_user_timeout=" NETWORK_TIMEOUT_MS
-             " -c timezone=UTC -c client_min_messages=warning -c jit=off -c gin_pending_list_limit=64kB -c enable_seqscan=%s",
+             " -c timezone=UTC -c client_min_messages=warning -c jit=off -c gin_pending_list_limit=64kB -c enable_seqscan=%s -c plan_cache_mode=%s",
              config->statement_timeout_ms, config->statement_timeout_ms / 2, idle_in_transaction_ms(config->statement_timeout_ms),
-             config->prefers_indexes ? "off" : "on");
+             config->prefers_indexes ? "off" : "on", config->plans_once ? "force_generic_plan" : "auto");
 }
 
 static bool set_up(struct db_connection *connection, const struct db_pool_config *config, struct error *err)

@@ -143,6 +143,7 @@ static bool open_database(struct app *app, struct error *err)
     config.connections = (int)app->config.database_connections;
     config.statements = app->statements;
     config.prepares_late = app->is_tool;
+    config.plans_once = app->service->plans_once && !app->is_tool;
     config.on_connect = &SQL_outbox_ids;
     app->pool = db_pool_open(&config, err);
     return app->pool != NULL;

@@ -89,6 +89,7 @@ struct service {
     size_t settings_size;
     const struct migration *migrations;                    // ends with {0}; NULL: no database
     const struct sql *const *statements;                   // NULL-terminated
+    bool plans_once;                                       // each has one plan that is right whatever the values: db.h
     const struct constraint_problem *constraints;
     const struct event_type *const *events;                // NULL-terminated
     const struct subscription *subscriptions;              // ends with {0}

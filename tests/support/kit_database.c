@@ -31,6 +31,7 @@ int kit_database_create_for(struct kit_database *ret, const struct service *serv
                                                           .statement_timeout_ms = 5000,
                                                           .connect_timeout_s = 5,
                                                           .prefers_indexes = true,
+                                                          .plans_once = service->plans_once,
                                                           .statements = ret->statements,
                                                           .constraints = service->constraints},
                                  &ret->err);
