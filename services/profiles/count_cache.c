@@ -9,7 +9,6 @@
 #include "profiles.h"
 
 #define ENTRIES 512
-#define KEPT_MS 5000
 
 struct entry {
     char key[SHA256_HEX_SIZE];
@@ -20,13 +19,16 @@ struct entry {
 struct count_cache {
     pthread_mutex_t lock;
     uint64_t generation;
+    int64_t kept_ms;
     struct entry entries[ENTRIES];
 };
 
-struct count_cache *count_cache_new(void)
+struct count_cache *count_cache_new(int64_t kept_ms)
 {
     struct count_cache *cache = calloc(1, sizeof *cache);
-    if (cache) pthread_mutex_init(&cache->lock, NULL);
+    if (!cache) return NULL;
+    cache->kept_ms = kept_ms;
+    pthread_mutex_init(&cache->lock, NULL);
     return cache;
 }
 
@@ -63,7 +65,7 @@ void count_cache_put(struct count_cache *cache, const char *filters, int64_t now
     pthread_mutex_lock(&cache->lock);
     struct entry *entry = place_of(cache, key);
     if (cache->generation == generation) {
-        *entry = (struct entry){.until_ms = now_ms + KEPT_MS, .total = *total};
+        *entry = (struct entry){.until_ms = now_ms + cache->kept_ms, .total = *total};
         memcpy(entry->key, key, sizeof key);
     }
     pthread_mutex_unlock(&cache->lock);

@@ -16,7 +16,22 @@ extern const struct subscription profiles_subscriptions[];
 extern const struct importer profiles_importers[];
 extern const struct constraint_problem profiles_constraints[];
 
-// The service's own state: cached totals of the list of workers.
+struct profiles_settings {
+    int64_t totals_kept_ms, known_workers_most;
+};
+
+// The service's own state.
+struct profiles {
+    struct count_cache *totals;
+    struct known_workers *known;
+};
+
+static inline struct profiles *profiles_of(const struct app *app)
+{
+    return app->state;
+}
+
+// Cached totals of the list of workers.
 struct worker_total {
     int64_t count;
     bool is_estimate;
@@ -24,9 +39,9 @@ struct worker_total {
 };
 
 struct count_cache;
-struct count_cache *count_cache_new(void);
+struct count_cache *count_cache_new(int64_t kept_ms);
 void count_cache_free(struct count_cache *cache);
-// The total kept for these filters, at most a few seconds old and from before no write here; false when there is none.
+// The total kept for these filters, at most kept_ms old and from before no write here; false when there is none.
 bool count_cache_get(struct count_cache *cache, const char *filters, int64_t now_ms, struct worker_total *ret);
 // `generation` is what count_cache_generation said before the rows were counted.
 void count_cache_put(struct count_cache *cache, const char *filters, int64_t now_ms, uint64_t generation, const struct worker_total *total);

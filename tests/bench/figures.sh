@@ -68,7 +68,7 @@ export PGOPTIONS="-c enable_seqscan=off -c jit=off" # as the services' sessions 
 
 sql() { local url=DATABASE_URL_${1^^} && psql -XqAt -v ON_ERROR_STOP=1 "${!url}" -c "$2"; } # OWNER SQL
 
-# launch SERVICE [NAME=VALUE…]: another process of the service with other settings, on free ports; sets LAUNCHED_URL.
+# launch SERVICE [NAME=VALUE…]: another process of the service with other settings, on free ports; sets LAUNCHED_URL and LAUNCHED_METRICS_URL.
 launch() {
     local service=$1 ports
     shift
@@ -76,7 +76,7 @@ launch() {
     (set -a && . "$RUN_DIR/$service.env" && export DC_HTTP_PORT=${ports[0]} DC_METRICS_PORT=${ports[1]} "$@" && exec "$BUILD/bin/$service") \
         >>"$RUN_DIR/log/bench-$service.log" 2>&1 &
     PIDS+=($!)
-    LAUNCHED_URL=http://127.0.0.1:${ports[0]}
+    LAUNCHED_URL=http://127.0.0.1:${ports[0]} LAUNCHED_METRICS_URL=http://127.0.0.1:${ports[1]}/metrics
     wait_ready "${ports[1]}" ${PIDS[-1]}
 }
 

@@ -152,6 +152,29 @@ static bool is_on_her_page(void *argument)
     return page.status == 200 && text_equal(text_at(&page, "bio"), round->name);
 }
 
+static long metric_of_profiles(const char *name)
+{
+    const char *value;
+    if (run(&value, "curl -fsS -m 5 127.0.0.1:%s/metrics | sed -n 's/^%s //p'", setting("METRICS_PORT_PROFILES"), name) != 0) return 0;
+    return strtol(value, NULL, 10);
+}
+
+static void a_bio_is_followed(struct round *round)
+{
+    a_bio_changes(round);
+    round->phone = arena_printf(story_arena(), "%ld", metric_of_profiles("profiles_known_reads_total"));
+}
+
+// A list is right at any time; and what is found in memory is known again, after a look or two at what was told.
+static bool is_found_and_known(void *argument)
+{
+    const struct round *round = argument;
+    struct answer found = call_at(setting("URL_PROFILES"), NULL, "GET", arena_printf(story_arena(), "/housegirls?q=%s", round->name), NULL);
+    expect_status(&found, 200);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(at(&found, "housegirls"), 0), "id")), round->id);
+    return metric_of_profiles("profiles_known_reads_total") > strtol(round->phone, NULL, 10) + 1 && metric_of_profiles("profiles_known_workers") > 0;
+}
+
 static void a_mail_is_due(struct round *round)
 {
     if (!round->who.token[0]) an_employer(round);
@@ -227,6 +250,7 @@ static const struct background {
     {"profiles", "inbox", "takes a name", a_name_changes, is_told_once, true},
     {"profiles", "inbox", "erases", she_leaves, nothing_of_her_is_left},
     {"profiles", "relay", "tells a name", a_name_changes, is_told_once},
+    {"profiles", "known_workers", "knows a word", a_bio_is_followed, is_found_and_known, true},
     {"profiles", "broadcast", "revokes", she_signs_out, is_signed_out_of_profiles, true, .asks_nobody = true, .settled_s = 20},
     {"payments", "inbox", "takes a name", a_name_changes, is_told_once},
     {"payments", "inbox", "erases", she_leaves, nothing_of_her_is_left, .calls = 200},

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The list of workers against the plainest statement that says the same: every filter, sort and way of paging, drawn at random, over
-// enough workers that some lists are found near and others far (queries.sql); and which way is taken.
-#include "profiles.h"
+// enough workers that some lists are found near, others far (queries.sql) or in memory (known_workers.h), also while they change; and
+// which way is taken.
+#include "profiles_database.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,62 +13,10 @@
 
 #include <cmocka.h>
 
-#include "api.h"
 #include "crypto.h"
-#include "housegirl.h"
-#include "kit_database.h"
-#include "running.h"
 
-#define WORKERS 6000
-#define LISTS 100
+#define LISTS 25
 #define PAGES_MAX 200
-
-static struct kit_database kit;
-static struct app app;
-
-static const char workers_sql[] =
-    "SELECT setseed(0.25);"
-    "INSERT INTO profiles (id, user_id, user_type, first_name, last_name, is_active)"
-    "  SELECT 'p' || n, 'u' || n, 'housegirl', 'Jane', 'Doe', mod(n, 50) <> 0 FROM generate_series(1, %d) AS n;"
-    "INSERT INTO housegirl_profiles (id, profile_id, age, bio, bio_public, current_location, location, county, education, experience, expected_salary,"
-    "                                accommodation_type, skills, languages, role, is_available, created_at)"
-    "  SELECT 'w' || n, 'p' || n, 18 + (random() * 45)::integer, b, b, 'Kasarani, Nairobi', c, c,"
-    "         (ARRAY['primary', 'form_4', 'diploma', NULL])[1 + (random() * 3)::integer], (ARRAY['no_experience', '2_years', '5_plus_years', NULL])[1 + (random() * 3)::integer],"
-    "         CASE WHEN mod(n, 9) > 0 THEN (800000 + (random() * 40)::integer * 50000) END, (ARRAY['live_in', 'live_out', 'both'])[1 + (random() * 2)::integer],"
-    "         (ARRAY['{cooking}', '{cooking,Child care}', '{}'])[1 + (random() * 2)::integer]::text[], '{Swahili}', 'nanny', random() < 0.75,"
-    "         timestamptz '2026-01-01' + mod(n, 700) * interval '1 hour'" // some at the same moment
-    "    FROM generate_series(1, %d) AS n, LATERAL (SELECT (ARRAY['I cook pilau. \U0001F372fresh', 'Toddlers, twins', 'hotel kitchen'])[1 + mod(n * 7, 3)]) AS d(b),"
-    "         LATERAL (SELECT (ARRAY['Kisumu', 'Kitui', 'Meru', 'Mombasa'])[1 + mod(n * n, 4)]) AS e(c);";
-
-// What the session has done lately.
-static const struct sql ways_taken = {"ways_taken",
-                                      "SELECT pg_stat_get_xact_tuples_returned('housegirl_newest'::regclass) + pg_stat_get_xact_tuples_returned('housegirl_experienced'::regclass),"
-                                      " pg_stat_get_xact_numscans('housegirl_facets'::regclass)", 0};
-#define STATEMENTS_MAX 100
-
-static int setup(void **state)
-{
-    (void)state;
-    static const struct sql *statements[STATEMENTS_MAX + 1] = {&ways_taken};
-    for (size_t i = 0; profiles_statements[i]; i++) {
-        if (i + 1 == STATEMENTS_MAX) return 1;
-        statements[i + 1] = profiles_statements[i];
-    }
-    static const struct service service = {.name = "profiles", .migrations = profiles_migrations, .statements = statements, .constraints = profiles_constraints};
-    if (kit_database_create_for(&kit, &service)) return 1;
-    test_database_run(&kit.database, arena_printf(kit.arena, workers_sql, WORKERS, WORKERS));
-    test_database_run(&kit.database, "VACUUM ANALYZE housegirl_profiles");
-    app = (struct app){.service = &service, .pool = kit.pool, .clock = &clock_system, .state = count_cache_new(),
-                       .config = {.cursor_secret = "0123456789abcdef0123456789abcdef"}};
-    return app.state ? 0 : 1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    count_cache_free(app.state);
-    return kit_database_drop(&kit);
-}
 
 // A filter as the caller writes it, and as the plainest SQL says it; of one kind, a list takes one.
 enum kind { COUNTY, EDUCATION, EXPERIENCE, ACCOMMODATION, SKILLS, LANGUAGES, ROLE, AVAILABLE, VERIFIED, PLACE, WORDS, SALARY, AGE, PROFILE };
@@ -113,56 +62,6 @@ static const struct order {
     {"sort=experience", "array_position(ARRAY['5_plus_years', '2_years', 'no_experience'], experience) NULLS LAST, id"},
 };
 
-struct ways {
-    int64_t looked, found_far; // how many were looked at in the order of the list; how often an index of facets was asked
-};
-
-static struct ways ways_so_far(struct db *db)
-{
-    struct ways ways;
-    assert_int_equal(db_row(db, &ways_taken, DB_NOTHING, DB_OUT(DB_GET_INT(&ways.looked), DB_GET_INT(&ways.found_far)), &kit.err), DB_FOUND);
-    return ways;
-}
-
-// The list of a query string, as JSON of its own; and how it was found.
-static json_t *listed(const char *query, struct ways *ret_ways)
-{
-    static const struct route route = {.query = &worker_query_fields};
-    kit_forget(&kit);
-    struct http_request http = {.arena = kit.arena, .query = query};
-    struct request rq = {.app = &app, .http = &http, .route = &route, .path = "/housegirls", .arena = kit.arena, .now_ms = clock_now_ms(app.clock)};
-    struct response rs = {0};
-    kit_assert_fine(&kit, input_read(&rq, &kit.err));
-    db_begin(&rq.db, kit.pool, DB_READ, kit.arena);
-    const struct ways before = ways_so_far(&rq.db);
-    kit_assert_fine(&kit, housegirl_list(&rq, &rs, &kit.err));
-    const struct ways after = ways_so_far(&rq.db);
-    *ret_ways = (struct ways){after.looked - before.looked, after.found_far - before.found_far};
-    db_end(&rq.db);
-    json_t *body = json_loadb(rs.body, rs.length, 0, NULL);
-    assert_non_null(body);
-    return body;
-}
-
-// Adds the ids of a page, each with a comma; the cursor behind it, "" for none.
-static void add_page(const char *query, char ids[WORKERS * 8], char cursor[600], int64_t *ret_total)
-{
-    struct ways ways;
-    json_t *body = listed(query, &ways), *row;
-    size_t i;
-    json_array_foreach(json_object_get(body, "housegirls"), i, row)
-    {
-        strcat(ids, json_string_value(json_object_get(row, "id")));
-        strcat(ids, ",");
-    }
-    const json_t *pagination = json_object_get(body, "pagination"), *total = json_object_get(pagination, "total");
-    const char *next = json_string_value(json_object_get(pagination, "next_cursor"));
-    snprintf(cursor, 600, "%s", next ? next : "");
-    assert_int_equal(json_is_true(json_object_get(pagination, "has_next")), next != NULL);
-    if (ret_total) *ret_total = json_is_false(json_object_get(pagination, "total_is_estimate")) ? json_integer_value(total) : -1;
-    json_decref(body);
-}
-
 static void walk_by_cursor(const char *query, int size, char ids[WORKERS * 8])
 {
     char cursor[600] = "", path[1200];
@@ -203,7 +102,7 @@ static const char *draw(char query[512])
         snprintf(query + strlen(query), 512 - strlen(query), "&%s", filter->query);
         snprintf(sql + strlen(sql), sizeof sql - strlen(sql), " AND %s", filter->sql);
     }
-    return test_database_run(&kit.database, sql);
+    return test_database_run(&lists.kit.database, sql);
 }
 
 static int count_of(const char *ids)
@@ -218,37 +117,83 @@ static const char *summary(const char *ids)
 {
     char digest[SHA256_HEX_SIZE];
     crypto_sha256_hex(ids, strlen(ids), digest);
-    return arena_printf(kit.arena, "%d %s", count_of(ids), digest);
+    return arena_printf(lists.kit.arena, "%d %s", count_of(ids), digest);
 }
 
-static void every_list_is_what_the_plainest_statement_says(void **state)
+static void compare_lists(const char *when)
 {
-    (void)state;
     static char by_cursor[WORKERS * 8], by_number[WORKERS * 8];
     char query[512];
-    srandom(20261125);
     for (int i = 0; i < LISTS; i++) {
         const char *expected = draw(query);
         const int size = 40 + (int)(random() % 61);
         int64_t total;
         walk_by_cursor(query, size, by_cursor);
         walk_by_number(query, size, by_number, &total);
-        if (strcmp(summary(by_cursor), expected) != 0) fail_msg("%s by cursor, %d each: %s, not %s", query, size, summary(by_cursor), expected);
-        if (strcmp(summary(by_number), expected) != 0) fail_msg("%s by number, %d each: %s, not %s", query, size, summary(by_number), expected);
+        if (strcmp(summary(by_cursor), expected) != 0) fail_msg("%s: %s by cursor, %d each: %s, not %s", when, query, size, summary(by_cursor), expected);
+        if (strcmp(summary(by_number), expected) != 0) fail_msg("%s: %s by number, %d each: %s, not %s", when, query, size, summary(by_number), expected);
         assert_int_equal(total, count_of(by_number)); // the last page tells it
     }
 }
 
+// Some become others, some go, some come; all of it is told.
+static void workers_change(int remainder)
+{
+    test_database_run(&lists.kit.database, arena_printf(lists.kit.arena,
+        "WITH changed AS (UPDATE housegirl_profiles SET county = 'Kisumu', experience = '2_years', expected_salary = 900000 + mod(length(bio), 3) * 25000, age = 40,"
+        "                        bio = 'Toddlers', bio_public = 'Toddlers' WHERE mod(hashtext(id), 40) = %d RETURNING id),"
+        " gone AS (DELETE FROM housegirl_profiles WHERE mod(hashtext(id), 400) = %d RETURNING id)"
+        "INSERT INTO outbox (topic, type, key, data) SELECT 'dc.profiles.workers', 'test', id, '{}' FROM (SELECT id FROM changed UNION ALL SELECT id FROM gone) AS c", remainder, remainder + 50));
+    test_database_run(&lists.kit.database, arena_printf(lists.kit.arena,
+        "UPDATE profiles SET is_active = NOT is_active WHERE mod(hashtext(id), 100) = %d", remainder));
+    test_database_run(&lists.kit.database, arena_printf(lists.kit.arena,
+        "INSERT INTO outbox (topic, type, key, data) SELECT 'dc.profiles.workers', 'test', h.id, '{}' FROM housegirl_profiles AS h WHERE mod(hashtext(h.profile_id), 100) = %d", remainder));
+    count_cache_forget(lists.profiles.totals);
+}
+
+static void every_list_is_what_the_plainest_statement_says(void **state)
+{
+    (void)state;
+    srandom(20261125);
+    compare_lists("of the database alone");
+    know_all();
+    compare_lists("known");
+    workers_change(3);
+    compare_lists("known, and some have changed since");
+    follow_all();
+    compare_lists("known, and followed");
+    workers_change(7);
+    compare_lists("followed, and more have changed");
+    known_workers_free(lists.profiles.known);
+    lists.profiles.known = NULL;
+}
+
+struct taken {
+    const char *query;
+    bool is_known;
+    int64_t looked_least, looked_most;
+    bool is_far;
+};
+
+
+
 // A total is counted when a list is asked for first; which way is taken shows when it is known.
+static void assert_taken(const struct taken *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct ways ways;
+        count_cache_forget(lists.profiles.totals);
+        if (rows[i].is_known) json_decref(listed(rows[i].query, &ways));
+        json_decref(listed(rows[i].query, &ways));
+        if (ways.looked < rows[i].looked_least || ways.looked > rows[i].looked_most || (ways.found_far > 0) != rows[i].is_far)
+            fail_msg("%s: %lld looked at, %lld times far", rows[i].query, (long long)ways.looked, (long long)ways.found_far);
+    }
+}
+
 static void the_way_that_costs_less_is_taken(void **state)
 {
     (void)state;
-    static const struct {
-        const char *query;
-        bool is_known;
-        int64_t looked_least, looked_most;
-        bool is_far;
-    } lists[] = {
+    static const struct taken rows[] = {
         {"county=Kisumu", true, 20, 100, false},                                         // one in two
         {"languages=Swahili&min_age=40&max_age=41&per_page=100", true, 2001, 7999, false}, // one in 23: the first look does not find a page, the next does
         {"q=helicopter", false, 2000, 2000, true},                                       // nobody
@@ -257,30 +202,44 @@ static void the_way_that_costs_less_is_taken(void **state)
         {"profile_id=p77&sort=experience", false, 2000, 2000, true},                     // one
         {"experience=no_experience&sort=experience", true, 20, 60, false},               // who have more stand before them
     };
-    for (size_t i = 0; i < COUNT_OF(lists); i++) {
-        struct ways ways;
-        count_cache_free(app.state);
-        assert_non_null(app.state = count_cache_new());
-        if (lists[i].is_known) json_decref(listed(lists[i].query, &ways));
-        json_decref(listed(lists[i].query, &ways));
-        if (ways.looked < lists[i].looked_least || ways.looked > lists[i].looked_most || (ways.found_far > 0) != lists[i].is_far)
-            fail_msg("%s: %lld looked at, %lld times far", lists[i].query, (long long)ways.looked, (long long)ways.found_far);
-    }
+    assert_taken(rows, COUNT_OF(rows));
+}
+
+static void those_who_are_known_are_not_looked_for(void **state)
+{
+    (void)state;
+    static const struct taken rows[] = {
+        {"county=Kisumu", true, 20, 100, false},
+        {"languages=Swahili&min_age=40&max_age=41&per_page=100", false, 0, 0, false},
+        {"languages=Swahili&min_age=40&max_age=41&per_page=100", true, 0, 0, false},
+        {"q=helicopter", false, 0, 0, false},
+        {"q=toddlers%20hotel", false, 0, 0, false},
+        {"q=toddlers&min_salary=9000", true, 30, 200, false},
+        {"profile_id=p77&sort=experience", false, 2000, 2000, true}, // whose profile is whose is not known
+    };
+    know_all();
+    assert_taken(rows, COUNT_OF(rows));
+    test_database_run(&lists.kit.database, "INSERT INTO outbox (topic, type, key) SELECT 'else', 'test', n FROM generate_series(1, 2001) AS n");
+    assert_taken(&(struct taken){"q=toddlers%20hotel", false, 0, 0, true}, 1); // too much has been told
+    follow_all();
+    assert_taken(&(struct taken){"q=toddlers%20hotel", false, 0, 0, false}, 1);
+    known_workers_free(lists.profiles.known);
+    lists.profiles.known = NULL;
 }
 
 // Of two families and two companies, one each is of a deactivated user.
 static void who_is_in_no_list_is_not_counted(void **state)
 {
     (void)state;
-    test_database_run(&kit.database, "INSERT INTO profiles (id, user_id, user_type, is_active) SELECT 'x' || n, 'x' || n, CASE WHEN n < 3 THEN 'employer' ELSE 'agency' END,"
+    test_database_run(&lists.kit.database, "INSERT INTO profiles (id, user_id, user_type, is_active) SELECT 'x' || n, 'x' || n, CASE WHEN n < 3 THEN 'employer' ELSE 'agency' END,"
                                      "  mod(n, 2) = 0 FROM generate_series(1, 4) AS n;"
                                      "INSERT INTO employer_profiles (id, profile_id) VALUES ('e1', 'x1'), ('e2', 'x2');"
                                      "INSERT INTO agency_profiles (id, profile_id) VALUES ('a1', 'x3'), ('a2', 'x4')");
     const struct sql *const counts[] = {&SQL_employer_count, &SQL_agency_profile_count};
     for (size_t i = 0; i < COUNT_OF(counts); i++) {
-        struct db db = kit_session(&kit, DB_READ);
+        struct db db = kit_session(&lists.kit, DB_READ);
         int64_t count = 0;
-        assert_int_equal(db_row(&db, counts[i], DB_IN(DB_INT(100)), DB_OUT(DB_GET_INT(&count)), &kit.err), DB_FOUND);
+        assert_int_equal(db_row(&db, counts[i], DB_IN(DB_INT(100)), DB_OUT(DB_GET_INT(&count)), &lists.kit.err), DB_FOUND);
         db_end(&db);
         assert_int_equal(count, 1);
     }
@@ -289,8 +248,9 @@ static void who_is_in_no_list_is_not_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_way_that_costs_less_is_taken), cmocka_unit_test(every_list_is_what_the_plainest_statement_says),
+        cmocka_unit_test(the_way_that_costs_less_is_taken), cmocka_unit_test(those_who_are_known_are_not_looked_for),
+        cmocka_unit_test(every_list_is_what_the_plainest_statement_says),
         cmocka_unit_test(who_is_in_no_list_is_not_counted),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, workers_made, workers_dropped);
 }

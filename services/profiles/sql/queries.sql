@@ -111,16 +111,80 @@ SELECT p.*, total, total * 5 < reach
   FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id) FROM found) AS page (ids, ranks, cards),
        worker_page(ids, ranks, cards, $8, $9, $10) AS p, (SELECT count(*) FROM fitting) AS counted (total), worker_reach() AS r (reach);
 
+-- name: worker_known
+-- Of those of $12, who were found in memory, and those of whom events after $13 tell: who fits. Where $14 is not null, $12 ends at that sort
+-- key although more may follow. $11: the sort. Answers how many fit, where all of them were looked at (-1: not, and nothing was told; -2: something was; -3: too much), and whether the page is
+-- what it would be by far: not too much was told lately, and enough of those of $12 fit still.
+WITH told AS MATERIALIZED (
+    SELECT topic, key FROM outbox WHERE id > $13::bigint ORDER BY id LIMIT 2001
+), fitting AS MATERIALIZED (
+    SELECT w.id, w.rank, w.card
+      FROM (SELECT unnest($12::text[]) UNION SELECT key FROM told WHERE topic = 'dc.profiles.workers') AS k (id)
+     CROSS JOIN LATERAL (SELECT h.id, worker_rank(h, $11) AS rank, h.card FROM housegirl_profiles AS h
+                          WHERE h.id = k.id AND is_listed AND facets @> (SELECT facet_hashes($1::text[]))
+                            AND worker_in_bounds(expected_salary, age, $2, $3, $4, $5) OFFSET 0) AS w
+     WHERE (w.rank, w.id) > (split_part($6, '|', 1)::bigint, split_part($6, '|', 2))
+       AND ($14::text IS NULL OR (w.rank, w.id) <= (split_part($14, '|', 1)::bigint, split_part($14, '|', 2)))
+), found AS (
+    SELECT * FROM fitting ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
+), counted AS (
+    SELECT (SELECT count(*) FROM told) AS told, (SELECT count(*) FROM fitting) AS fitting
+)
+SELECT p.*, CASE WHEN told > 2000 THEN -3 WHEN $14::text IS NULL THEN fitting WHEN told = 0 THEN -1 ELSE -2 END, told <= 2000 AND ($14::text IS NULL OR fitting > $7 + $8)
+  FROM (SELECT array_agg(id ORDER BY rank, id), array_agg(rank ORDER BY rank, id), array_agg(card ORDER BY rank, id) FROM found) AS page (ids, ranks, cards),
+       worker_page(ids, ranks, cards, $8, $9, $10) AS p, counted;
+
+-- name: worker_hashes
+SELECT facet_hashes($1);
+
+-- name: known_mark
+-- The id that an event has got last.
+SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM outbox_id_seq;
+
+-- name: known_horizon
+-- All transactions that have written until now are below: a number of our own. The xmax of a snapshot will not do, since those that run may be
+-- above it.
+SELECT pg_current_xact_id()::text::bigint;
+
+-- name: known_settled
+-- Whether all transactions below $1 have ended.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1;
+
+-- name: known_load
+-- $2 workers behind the id $1. Nobody looks for the one of a profile in memory: her facet would be a set of its own.
+SELECT id, newest_rank, cheapest_rank, experienced_rank, coalesce(age, -1), array_remove(facets, hashtextextended('profile_id:' || profile_id, 0))
+  FROM housegirl_profiles WHERE is_listed AND id > $1 ORDER BY id LIMIT $2;
+
+-- name: known_changes
+-- The workers of whom the events behind the id $1 tell, up to $2, $4 events at most, and none that an import still keeps: it would only
+-- be slowed down. Up to which event that was, null while a transaction below $3 has not ended; whether there are more; and whether any
+-- of them tells of a worker, also of one who is not listed now.
+WITH given AS MATERIALIZED (
+    SELECT greatest($1, least($2, (SELECT id - 1 FROM outbox WHERE published_at IS NULL AND is_bulk ORDER BY id LIMIT 1))) AS last,
+           pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $3 AS is_settled
+), piece AS MATERIALIZED (
+    SELECT id, topic, key FROM outbox WHERE id > $1 AND id <= (SELECT last FROM given WHERE is_settled) ORDER BY id LIMIT $4
+), reached AS (
+    SELECT CASE WHEN is_full THEN id ELSE last END AS id, is_full, tells
+      FROM (SELECT max(id), count(*) = $4, coalesce(bool_or(topic = 'dc.profiles.workers'), false) FROM piece) AS r (id, is_full, tells), given WHERE is_settled
+)
+SELECT reached.*, h.*
+  FROM (SELECT 1) AS one LEFT JOIN reached ON true LEFT JOIN LATERAL
+       (SELECT w.id, newest_rank, cheapest_rank, experienced_rank, coalesce(age, -1), array_remove(facets, hashtextextended('profile_id:' || profile_id, 0))
+          FROM (SELECT DISTINCT key FROM piece WHERE topic = 'dc.profiles.workers') AS k JOIN housegirl_profiles AS w ON w.id = k.key
+         WHERE is_listed) AS h ON true;
+
 -- name: worker_count
 -- How many fit, and whether that is an estimate. From a sample of the newest where enough of them fit; otherwise counted, unless more
 -- than 10,000 would have to be read: then by statistics.
 WITH sample AS MATERIALIZED (
     SELECT count(*) AS looked, count(f.fits) AS fitting
       FROM (SELECT id, sketch, expected_salary, age FROM housegirl_profiles WHERE is_listed ORDER BY newest_rank, id LIMIT 1001) AS h
-      LEFT JOIN LATERAL (SELECT true AS fits FROM housegirl_profiles AS w
+      LEFT JOIN LATERAL (SELECT true AS fits
                           WHERE worker_may_have(h.sketch, (SELECT facet_sketch(facet_hashes($1::text[]))))
                             AND worker_in_bounds(h.expected_salary, h.age, $2, $3, $4, $5)
-                            AND w.id = h.id AND w.facets @> (SELECT facet_hashes($1::text[])) OFFSET 0) AS f ON true
+                            AND (cardinality($1::text[]) = 0
+                                 OR EXISTS (SELECT FROM housegirl_profiles AS w WHERE w.id = h.id AND w.facets @> (SELECT facet_hashes($1::text[])) OFFSET 0))) AS f ON true
 ), judged AS (
     SELECT *, looked > 1000 AND (fitting >= 30 OR cardinality($1::text[]) = 0) AS is_sampled FROM sample
 )

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+// Finds in the index of workers: block by block, who is in a set of each filter, as bits.
+#include <string.h>
+
+#include "worker_index_private.h"
+
+#define SETS_MOST 24 // to count who is in more of them takes longer than a look along the list: 0.3 ms among a million
+
+// A filter: who is in one of the sets.
+struct term {
+    const struct number_set *sets;
+    size_t count;
+    uint64_t members;
+};
+
+struct place {
+    int64_t rank;
+    uint32_t number;
+};
+
+struct search {
+    const struct worker_index *index;
+    struct term *terms;
+    size_t term_count;
+    bool judges;       // not all who pass have the salary that is wanted
+    uint64_t **blocks; // who passes, as bits; NULL: nobody of the block
+    uint32_t block_count;
+};
+
+// The best so far, the worst of them on top.
+struct finding {
+    const struct worker_index *index;
+    const struct worker_wish *wish;
+    struct place *heap;
+    size_t count;
+    int64_t fitting;
+};
+
+static bool search_begin(struct search *search, const struct worker_index *index, const struct worker_wish *wish, struct arena *arena);
+static size_t sets_of(const struct search *search);
+static bool mark_blocks(struct search *search, struct arena *arena);
+static int64_t count_marked(const struct search *search);
+static bool are_many(const struct search *search, const struct worker_wish *wish, int64_t fitting);
+static bool pick(const struct search *search, const struct worker_wish *wish, struct arena *arena, struct worker_finds *ret);
+static void add_fitting(struct finding *finding, uint32_t number);
+static void take_all(struct finding *finding, struct arena *arena, struct worker_finds *ret);
+
+bool worker_index_find(const struct worker_index *index, const struct worker_wish *wish, struct arena *arena, struct worker_finds *ret)
+{
+    struct search search;
+    *ret = (struct worker_finds){.fitting = -1};
+    if (!search_begin(&search, index, wish, arena)) return false;
+    if (wish->looks && (search.judges || (search.term_count > 1 && sets_of(&search) > SETS_MOST))) return true;
+    if (wish->looks && search.term_count == 1) ret->fitting = (int64_t)search.terms[0].members;
+    if (are_many(&search, wish, ret->fitting)) return true;
+    if (!mark_blocks(&search, arena)) return false;
+    if (wish->looks) ret->fitting = count_marked(&search);
+    return are_many(&search, wish, ret->fitting) || pick(&search, wish, arena, ret);
+}
+
+static bool are_many(const struct search *search, const struct worker_wish *wish, int64_t fitting)
+{
+    return wish->looks && fitting * wish->looks >= (int64_t)wish->most * (int64_t)search->index->count;
+}
+
+static bool pick(const struct search *search, const struct worker_wish *wish, struct arena *arena, struct worker_finds *ret)
+{
+    struct finding finding = {.index = search->index, .wish = wish, .heap = arena_alloc(arena, (wish->most + 1) * sizeof(struct place))};
+    ret->ids = arena_alloc(arena, (wish->most + 1) * sizeof(char *));
+    ret->ranks = arena_alloc(arena, (wish->most + 1) * sizeof(int64_t));
+    if (!finding.heap || !ret->ids || !ret->ranks) return false;
+    for (uint32_t block = 0; block < search->block_count; block++)
+        for (uint32_t w = 0; search->blocks[block] && w < NUMBER_BLOCK_WORDS; w++)
+            for (uint64_t word = search->blocks[block][w]; word; word &= word - 1)
+                add_fitting(&finding, (block << NUMBER_BLOCK_SHIFT) + w * 64 + (uint32_t)__builtin_ctzll(word));
+    take_all(&finding, arena, ret);
+    return !arena_failed(arena);
+}
+
+static bool by_salary(const struct worker_wish *wish)
+{
+    return wish->min_salary > INT64_MIN || wish->max_salary < INT64_MAX;
+}
+
+static bool by_age(const struct worker_wish *wish)
+{
+    return wish->min_age > INT64_MIN || wish->max_age < INT64_MAX;
+}
+
+static size_t age_step(int64_t age)
+{
+    return age < 0 ? 0 : age >= WORKER_AGES ? WORKER_AGES - 1 : (size_t)age;
+}
+
+static struct term range(const struct number_set *sets, size_t from, size_t to)
+{
+    struct term term = {&sets[from], from <= to ? to - from + 1 : 0, 0};
+    for (size_t i = 0; i < term.count; i++) term.members += term.sets[i].count;
+    return term;
+}
+
+// *ret_partly: of the first or the last step some ask for less, or for more, than is wanted.
+static struct term salary_range(const struct worker_index *index, int64_t min, int64_t max, bool *ret_partly)
+{
+    size_t from = worker_salary_step(min), to = worker_salary_step(max);
+    while (from < to && (!index->salaries[from].count || index->spans[from].most < min)) from++;
+    while (from < to && (!index->salaries[to].count || index->spans[to].least > max)) to--;
+    const struct term term = range(index->salaries, from, to);
+    *ret_partly = term.members && (index->spans[from].least < min || index->spans[to].most > max);
+    return term;
+}
+
+// A range that lets most through is no term, where there is another: who passes is judged, too. Unless all are to be counted.
+static void add_terms(struct search *search, const struct worker_index *index, const struct worker_wish *wish)
+{
+    struct term *terms = search->terms;
+    size_t count = 0;
+    for (size_t i = 0; i < wish->facet_count; i++) {
+        const struct number_set *set = worker_facet_set(index, wish->facets[i]);
+        terms[count++] = (struct term){set, 1, set->count};
+    }
+    if (by_age(wish)) terms[count++] = range(index->ages, age_step(wish->min_age), age_step(wish->max_age));
+    if (count > 1 && by_age(wish) && !wish->looks && terms[count - 1].members * 2 > index->count) count--;
+    if (by_salary(wish)) terms[count++] = salary_range(index, wish->min_salary, wish->max_salary, &search->judges);
+    if (count > 1 && by_salary(wish) && !wish->looks && terms[count - 1].members * 2 > index->count) count--;
+    search->term_count = count;
+}
+
+static bool search_begin(struct search *search, const struct worker_index *index, const struct worker_wish *wish, struct arena *arena)
+{
+    *search = (struct search){.index = index, .terms = arena_alloc(arena, (wish->facet_count + 2) * sizeof(struct term)),
+                              .block_count = (index->count + (1 << NUMBER_BLOCK_SHIFT) - 1) >> NUMBER_BLOCK_SHIFT};
+    if (!search->terms) return false;
+    add_terms(search, index, wish);
+    return true;
+}
+
+// Those that somebody is in.
+static size_t sets_of(const struct search *search)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < search->term_count; i++)
+        for (size_t n = 0; n < search->terms[i].count; n++) count += search->terms[i].sets[n].count > 0;
+    return count;
+}
+
+static bool mark_any(const struct term *term, uint32_t block, uint64_t *words)
+{
+    bool some = false;
+    memset(words, 0, NUMBER_BLOCK_WORDS * sizeof *words);
+    for (size_t i = 0; i < term->count; i++) some |= number_set_mark(&term->sets[i], block, words);
+    return some;
+}
+
+static bool mark_all(const struct search *search, uint32_t block, uint64_t *words, uint64_t *spare)
+{
+    if (!search->term_count || !mark_any(&search->terms[0], block, words)) return false;
+    for (size_t i = 1; i < search->term_count; i++) {
+        const struct term *term = &search->terms[i];
+        if (term->count == 1 ? !number_set_keep(term->sets, block, words) : !mark_any(term, block, spare)) return false;
+        if (term->count != 1) number_words_keep(words, spare);
+    }
+    return true;
+}
+
+static bool mark_blocks(struct search *search, struct arena *arena)
+{
+    const size_t size = NUMBER_BLOCK_WORDS * sizeof(uint64_t);
+    uint64_t *words = NULL, *spare = arena_alloc(arena, size);
+    search->blocks = arena_alloc(arena, (search->block_count + 1) * sizeof *search->blocks);
+    if (!spare || !search->blocks) return false;
+    for (uint32_t block = 0; block < search->block_count; block++) {
+        if (!words) words = arena_alloc(arena, size);
+        if (!words) return false;
+        if (!mark_all(search, block, words, spare)) continue; // another block takes the words
+        search->blocks[block] = words;
+        words = NULL;
+    }
+    return true;
+}
+
+static int64_t count_marked(const struct search *search)
+{
+    int64_t count = 0;
+    for (uint32_t block = 0; block < search->block_count; block++)
+        for (size_t w = 0; search->blocks[block] && w < NUMBER_BLOCK_WORDS; w++)
+            if (search->blocks[block][w]) count += __builtin_popcountll(search->blocks[block][w]);
+    return count;
+}
+
+static bool in_bounds(const struct worker *worker, const struct worker_wish *wish)
+{
+    if (by_salary(wish) && (worker->cheapest_rank < wish->min_salary || worker->cheapest_rank > wish->max_salary || worker->cheapest_rank == INT64_MAX)) return false;
+    return !by_age(wish) || (worker->age >= 0 && worker->age >= wish->min_age && worker->age <= wish->max_age);
+}
+
+static int64_t rank_of(const struct worker *worker, enum worker_order order)
+{
+    switch (order) {
+    case WORKER_CHEAPEST: return worker->cheapest_rank;
+    case WORKER_DEAREST: return worker->cheapest_rank == INT64_MAX ? 1 : -worker->cheapest_rank;
+    case WORKER_EXPERIENCED: return worker->experienced_rank;
+    case WORKER_NEWEST: break;
+    }
+    return worker->newest_rank;
+}
+
+static const char *id_of(const struct worker_index *index, uint32_t number)
+{
+    return index->ids + index->workers[number].id_at;
+}
+
+static bool is_behind(const struct worker_index *index, struct place a, struct place b)
+{
+    if (a.rank != b.rank) return a.rank > b.rank;
+    return strcmp(id_of(index, a.number), id_of(index, b.number)) > 0;
+}
+
+// Has the heap's order again below what has changed at the top.
+static void sink(const struct finding *finding)
+{
+    struct place *heap = finding->heap;
+    for (size_t at = 0, child; (child = 2 * at + 1) < finding->count; at = child) {
+        if (child + 1 < finding->count && is_behind(finding->index, heap[child + 1], heap[child])) child++;
+        if (!is_behind(finding->index, heap[child], heap[at])) return;
+        const struct place moved = heap[at];
+        heap[at] = heap[child];
+        heap[child] = moved;
+    }
+}
+
+static void push(struct finding *finding, struct place place)
+{
+    struct place *heap = finding->heap;
+    size_t at = finding->count++;
+    for (; at > 0 && is_behind(finding->index, place, heap[(at - 1) / 2]); at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
+    heap[at] = place;
+}
+
+static void add_fitting(struct finding *finding, uint32_t number)
+{
+    const struct worker_wish *wish = finding->wish;
+    const struct worker *worker = &finding->index->workers[number];
+    if (!in_bounds(worker, wish)) return;
+    finding->fitting++;
+    const struct place place = {rank_of(worker, wish->order), number};
+    if (place.rank < wish->after_rank || (place.rank == wish->after_rank && strcmp(id_of(finding->index, number), wish->after_id) <= 0)) return;
+    if (finding->count < wish->most) {
+        push(finding, place);
+    } else if (finding->count && is_behind(finding->index, finding->heap[0], place)) {
+        finding->heap[0] = place;
+        sink(finding);
+    }
+}
+
+// The last is taken off the heap first.
+static void take_all(struct finding *finding, struct arena *arena, struct worker_finds *ret)
+{
+    ret->is_picked = true;
+    ret->fitting = finding->fitting;
+    ret->count = finding->count;
+    while (finding->count) {
+        const struct place place = finding->heap[0];
+        finding->heap[0] = finding->heap[--finding->count];
+        sink(finding);
+        ret->ids[finding->count] = arena_strdup(arena, id_of(finding->index, place.number));
+        ret->ranks[finding->count] = place.rank;
+    }
+}
