@@ -68,6 +68,8 @@ export PGOPTIONS="-c enable_seqscan=off -c jit=off" # as the services' sessions 
 
 sql() { local url=DATABASE_URL_${1^^} && psql -XqAt -v ON_ERROR_STOP=1 "${!url}" -c "$2"; } # OWNER SQL
 
+memory_kb() { awk "/^$1:/ {print \$2}" "/proc/$2/smaps_rollup"; } # Rss|Pss PID
+
 # launch SERVICE [NAME=VALUE…]: another process of the service with other settings, on free ports; sets LAUNCHED_URL and LAUNCHED_METRICS_URL.
 launch() {
     local service=$1 ports

@@ -50,7 +50,7 @@ measure_lists() {
     while IFS='|' read -r name query; do
         [ -z "$name" ] || echo "$name|$(list_ms "$query")"
     done <<<"$LISTS"
-    note "memory of profiles, $1 workers known" "$(calculate "$(awk '/^Pss:/ {print $2}' "/proc/${PIDS[-1]}/smaps_rollup") / 1024")" MB >&2
+    note "memory of profiles, $1 workers known" "$(calculate "$(memory_kb Pss "${PIDS[-1]}") / 1024")" MB >&2
     stop_all
 }
 

@@ -32,7 +32,7 @@ let_go() {
 memory_mb() {
     local service kb=0
     for service in $SERVICES; do
-        kb=$((kb + $(awk "/^$1:/ {print \$2}" "/proc/$(supervisorctl -c "$RUN_DIR/supervisord.conf" pid "$service")/smaps_rollup")))
+        kb=$((kb + $(memory_kb "$1" "$(supervisorctl -c "$RUN_DIR/supervisord.conf" pid "$service")")))
     done
     calculate "$kb / 1024"
 }
