@@ -120,10 +120,10 @@ static const char *before_first(const struct worker_query *query, const struct l
 {
     int years = 0;
     while (query->experience && !text_equal(experience_choices[years], query->experience)) years++;
-    if (text_equal(listing->sort->name, "experience") && query->experience) return arena_printf(arena, "%d|", -(years + 1)); // experienced_rank
-    if (text_equal(listing->sort->name, "salary") && listing->min_salary.type == DB_VALUE_INT)
+    if (listing->sort->order == WORKER_EXPERIENCED && query->experience) return arena_printf(arena, "%d|", -(years + 1)); // experienced_rank
+    if (listing->sort->order == WORKER_CHEAPEST && listing->min_salary.type == DB_VALUE_INT)
         return arena_printf(arena, "%lld|", (long long)listing->min_salary.integer);
-    if (text_equal(listing->sort->name, "-salary") && listing->max_salary.type == DB_VALUE_INT)
+    if (listing->sort->order == WORKER_DEAREST && listing->max_salary.type == DB_VALUE_INT)
         return arena_printf(arena, "%lld|", -(long long)listing->max_salary.integer);
     return "-9223372036854775808|";
 }
@@ -161,6 +161,12 @@ struct found {
     struct worker_total total; // count -1: not known
 };
 
+// The sort key that the page is behind.
+static const char *key_before(const struct listing *listing, const struct page *page)
+{
+    return page->after ? page->after : listing->before;
+}
+
 // What a statement takes behind its tenth parameter, as far as it does.
 struct own {
     struct db_value first; // near: how many to look at; the others: the sort
@@ -173,7 +179,7 @@ static bool find(struct request *rq, const struct sql *sql, const struct listing
                  struct error *err)
 {
     const struct db_value values[] = {DB_TEXT(listing->facets), listing->min_salary, listing->max_salary, listing->min_age, listing->max_age,
-                                      DB_TEXT(page->after ? page->after : listing->before), DB_INT(page->offset), DB_INT(page->size),
+                                      DB_TEXT(key_before(listing, page)), DB_INT(page->offset), DB_INT(page->size),
                                       DB_TEXT(rq->caller.user_id), DB_BOOL(rq->caller.is_admin), own->first, DB_TEXT(own->ids), DB_INT(own->told_to),
                                       DB_TEXT(own->until)};
     *ret = (struct found){0};
@@ -218,11 +224,14 @@ static bool find_among_known(struct request *rq, const struct listing *listing, 
     struct known_as_of as_of;
     *ret_known = KNOWN_NOT;
     if (!known_workers_find(profiles_of(rq->app)->known, rq->app->pool, wish, rq->arena, &finds, &as_of)) return true;
-    if (!finds.is_picked && finds.fitting >= KNOWN_TOTAL_LEAST) *total = (struct worker_total){.count = finds.fitting, .is_estimate = true};
-    if (!finds.is_picked) return true;
+    if (!finds.is_picked) {
+        if (finds.fitting >= KNOWN_TOTAL_LEAST) *total = (struct worker_total){.count = finds.fitting, .is_estimate = true};
+        return true;
+    }
     struct own own = {.first = DB_TEXT(listing->sort->name), .ids = db_array(rq->arena, finds.ids, finds.count), .told_to = as_of.told_to};
     if (finds.count == wish->most) own.until = arena_printf(rq->arena, "%lld|%s", (long long)finds.ranks[finds.count - 1], finds.ids[finds.count - 1]);
     if (!find(rq, &SQL_worker_known, listing, page, &own, ret, err)) return false;
+    // instead of whether few fit it answers whether the page is right
     if (ret->total.is_few && known_workers_hold(&as_of, rq->app->pool)) *ret_known = KNOWN_FOUND;
     else if (own.until && ret->total.count != KNOWN_TOLD_TOO_MUCH) *ret_known = KNOWN_NOT_ENOUGH;
     total->is_few = true;
@@ -244,7 +253,7 @@ static bool find_known(struct request *rq, struct listing *listing, const struct
     if (!can_be_known(rq, listing, &can_be, err)) return false;
     if (!can_be) return true;
     wish->looks = looks;
-    wish->after_rank = strtoll(page->after ? page->after : listing->before, &id, 10);
+    wish->after_rank = strtoll(key_before(listing, page), &id, 10);
     wish->after_id = *id ? id + 1 : id;
     wish->most = (size_t)(page->offset + page->size + 1 + KNOWN_SPARE);
     if (!find_among_known(rq, listing, page, ret, total, &known, err)) return false;

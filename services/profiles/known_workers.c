@@ -13,7 +13,7 @@
 #define FOLLOWED_WITHIN_MS 600000 // what was told longer ago may be purged from the outbox: an hour at least
 #define CHANGES_LEAST 10000    // and an eighth of all: so many changes later all are read anew
 
-enum step { STEP_MARK, STEP_SETTLE, STEP_LOAD, STEP_FOLLOW, STEP_NONE };
+enum step { STEP_MARK, STEP_SETTLE, STEP_LOAD, STEP_FOLLOW, STEP_NONE }; // none: they are too many
 
 enum added { ADDED, TOO_MANY, NO_MEMORY };
 
@@ -35,13 +35,12 @@ static bool mark(struct known_workers *known, struct db *db, bool *ret_worked, s
 static bool settle(struct known_workers *known, struct db *db, bool *ret_worked, struct error *err);
 static bool load(struct known_workers *known, struct db *db, bool *ret_worked, struct error *err);
 static bool follow(struct known_workers *known, struct db *db, bool *ret_worked, struct error *err);
-static bool do_nothing(struct known_workers *known, struct db *db, bool *ret_worked, struct error *err);
 static enum added add_rows(struct known_workers *known, struct arena *arena, const struct db_rows *rows, int column);
 static bool give_up(struct known_workers *known, enum added added, struct error *err);
 static void forget(struct known_workers *known, enum step step, int64_t connects);
 
 static bool (*const steps[])(struct known_workers *known, struct db *db, bool *ret_worked, struct error *err) = {
-    [STEP_MARK] = mark, [STEP_SETTLE] = settle, [STEP_LOAD] = load, [STEP_FOLLOW] = follow, [STEP_NONE] = do_nothing,
+    [STEP_MARK] = mark, [STEP_SETTLE] = settle, [STEP_LOAD] = load, [STEP_FOLLOW] = follow,
 };
 
 static int64_t connects_of(struct db_pool *pool)
@@ -58,7 +57,6 @@ struct known_workers *known_workers_new(int64_t most, struct metric *count, stru
     known->most = most;
     known->count = count;
     known->reads = reads;
-    known->step = most ? STEP_MARK : STEP_NONE;
     pthread_rwlock_init(&known->lock, NULL);
     return known;
 }
@@ -116,7 +114,9 @@ bool known_workers_follow(struct app *app, struct arena *arena, void *state, boo
     (void)state;
     struct known_workers *known = profiles_of(app)->known;
     const int64_t connects = connects_of(app->pool);
-    if (connects != known->connects) forget(known, known->most ? STEP_MARK : STEP_NONE, connects); // a crash may have undone what is known here
+    if (!known->most) return true;
+    if (connects != known->connects) forget(known, STEP_MARK, connects); // a crash may have undone what is known here
+    if (known->step == STEP_NONE) return true;
     struct db db;
     db_begin(&db, app->pool, DB_READ, arena);
     const bool ok = steps[known->step](known, &db, ret_worked, err);
@@ -198,15 +198,6 @@ static bool follow(struct known_workers *known, struct db *db, bool *ret_worked,
     if (told_to == known->mark_id && !take_mark(known, db, err)) return false;
     const size_t bearable = known->loaded + known->loaded / 8 + CHANGES_LEAST;
     if (known->mark_id < known->told_to || worker_index_count(known->index) > bearable) forget(known, STEP_MARK, known->connects);
-    return true;
-}
-
-static bool do_nothing(struct known_workers *known, struct db *db, bool *ret_worked, struct error *err)
-{
-    (void)known;
-    (void)db;
-    (void)err;
-    *ret_worked = false;
     return true;
 }
 

@@ -50,7 +50,7 @@ bool worker_index_add(struct worker_index *index, const struct worker_entry *ent
     for (size_t i = 0; ok && i < entry->facet_count; i++) ok = add_facet(index, entry->facets[i], number);
     if (!ok) return false;
     memcpy(index->ids + index->ids_size, entry->id, id_size);
-    index->workers[number] = (struct worker){.newest_rank = entry->newest_rank, .cheapest_rank = entry->cheapest_rank, .id_at = index->ids_size,
+    index->workers[number] = (struct worker_row){.newest_rank = entry->newest_rank, .cheapest_rank = entry->cheapest_rank, .id_at = index->ids_size,
                                              .age = (int8_t)(has_age ? entry->age : -1), .experienced_rank = (int8_t)entry->experienced_rank};
     index->ids_size += (uint32_t)id_size;
     index->count++;
@@ -61,7 +61,7 @@ static bool make_room(struct worker_index *index, size_t id_size)
 {
     if (index->count == index->room) {
         const uint32_t room = index->room ? index->room * 2 : ROOM_LEAST;
-        struct worker *workers = room > index->room ? realloc(index->workers, room * sizeof *workers) : NULL;
+        struct worker_row *workers = room > index->room ? realloc(index->workers, room * sizeof *workers) : NULL;
         if (!workers) return false;
         index->workers = workers;
         index->room = room;

@@ -14,14 +14,14 @@ struct facet {
     struct number_set set; // empty: nobody's place
 };
 
-struct worker {
+struct worker_row {
     int64_t newest_rank, cheapest_rank;
     uint32_t id_at; // in ids
     int8_t age, experienced_rank;
 };
 
 struct worker_index {
-    struct worker *workers; // by number
+    struct worker_row *workers; // by number
     uint32_t count, room;
     char *ids;              // one behind the other
     uint32_t ids_size, ids_room;

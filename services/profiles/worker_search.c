@@ -188,13 +188,13 @@ static int64_t count_marked(const struct search *search)
     return count;
 }
 
-static bool in_bounds(const struct worker *worker, const struct worker_wish *wish)
+static bool in_bounds(const struct worker_row *worker, const struct worker_wish *wish)
 {
     if (by_salary(wish) && (worker->cheapest_rank < wish->min_salary || worker->cheapest_rank > wish->max_salary || worker->cheapest_rank == INT64_MAX)) return false;
     return !by_age(wish) || (worker->age >= 0 && worker->age >= wish->min_age && worker->age <= wish->max_age);
 }
 
-static int64_t rank_of(const struct worker *worker, enum worker_order order)
+static int64_t rank_of(const struct worker_row *worker, enum worker_order order)
 {
     switch (order) {
     case WORKER_CHEAPEST: return worker->cheapest_rank;
@@ -240,7 +240,7 @@ static void push(struct finding *finding, struct place place)
 static void add_fitting(struct finding *finding, uint32_t number)
 {
     const struct worker_wish *wish = finding->wish;
-    const struct worker *worker = &finding->index->workers[number];
+    const struct worker_row *worker = &finding->index->workers[number];
     if (!in_bounds(worker, wish)) return;
     finding->fitting++;
     const struct place place = {rank_of(worker, wish->order), number};
