@@ -27,7 +27,8 @@ struct known_workers {
     // the thread's own
     enum step step;
     int64_t mark_id, mark_horizon; // all events up to mark_id are of transactions below mark_horizon
-    char loaded_to[65];
+    int64_t loaded_rank;           // the last that was loaded, in the order of salaries
+    char loaded_id[65];
     size_t loaded;
 };
 
@@ -154,7 +155,8 @@ static bool settle(struct known_workers *known, struct db *db, bool *ret_worked,
     known->index = worker_index_new();
     if (!known->index) return error_set(err, &problem_unavailable, "There is no memory to know workers.");
     known->told_to = known->mark_id;
-    known->loaded_to[0] = '\0';
+    known->loaded_rank = INT64_MIN;
+    known->loaded_id[0] = '\0';
     known->step = STEP_LOAD;
     return true;
 }
@@ -162,11 +164,12 @@ static bool settle(struct known_workers *known, struct db *db, bool *ret_worked,
 static bool load(struct known_workers *known, struct db *db, bool *ret_worked, struct error *err)
 {
     struct db_rows rows;
-    if (!db_rows(db, &SQL_known_load, DB_IN(DB_TEXT(known->loaded_to), DB_INT(LOAD_PIECE)), &rows, err)) return false;
+    if (!db_rows(db, &SQL_known_load, DB_IN(DB_INT(known->loaded_rank), DB_TEXT(known->loaded_id), DB_INT(LOAD_PIECE)), &rows, err)) return false;
     const enum added added = add_rows(known, db->arena, &rows, 0);
     if (added != ADDED) return give_up(known, added, err);
     *ret_worked = rows.count == LOAD_PIECE;
-    if (rows.count) snprintf(known->loaded_to, sizeof known->loaded_to, "%s", db_rows_text(&rows, rows.count - 1, 0));
+    if (rows.count) known->loaded_rank = db_rows_int(&rows, rows.count - 1, 2);
+    if (rows.count) snprintf(known->loaded_id, sizeof known->loaded_id, "%s", db_rows_text(&rows, rows.count - 1, 0));
     if (*ret_worked) return true;
     if (!take_mark(known, db, err)) return false;
     known->loaded = worker_index_count(known->index);

@@ -24,7 +24,8 @@ struct worker_index;
 // NULL where memory is short.
 struct worker_index *worker_index_new(void);
 void worker_index_free(struct worker_index *index);
-// The texts are copied. False: there is no memory, and the index is of no more use.
+// The texts are copied. In any order; what bounds the salary is found faster where they come in that of salaries. False: there is no memory,
+// and the index is of no more use.
 bool worker_index_add(struct worker_index *index, const struct worker_entry *entry);
 // How often one was added.
 size_t worker_index_count(const struct worker_index *index);

@@ -111,18 +111,28 @@ static struct term salary_range(const struct worker_index *index, int64_t min, i
 }
 
 // A range that lets most through is no term, where there is another: who passes is judged, too. Unless all are to be counted.
+static bool is_worth(const struct search *search, const struct worker_wish *wish, const struct term *range, bool has_others)
+{
+    return wish->looks || !has_others || range->members * 2 <= search->index->count;
+}
+
+// Salaries first: most workers are numbered by them, so that many a block has nobody who asks for that, and nothing else of it is read.
 static void add_terms(struct search *search, const struct worker_index *index, const struct worker_wish *wish)
 {
     struct term *terms = search->terms;
     size_t count = 0;
+    if (by_salary(wish)) {
+        terms[count] = salary_range(index, wish->min_salary, wish->max_salary, &search->judges);
+        count += is_worth(search, wish, &terms[count], wish->facet_count > 0 || by_age(wish));
+    }
     for (size_t i = 0; i < wish->facet_count; i++) {
         const struct number_set *set = worker_facet_set(index, wish->facets[i]);
         terms[count++] = (struct term){set, 1, set->count};
     }
-    if (by_age(wish)) terms[count++] = range(index->ages, age_step(wish->min_age), age_step(wish->max_age));
-    if (count > 1 && by_age(wish) && !wish->looks && terms[count - 1].members * 2 > index->count) count--;
-    if (by_salary(wish)) terms[count++] = salary_range(index, wish->min_salary, wish->max_salary, &search->judges);
-    if (count > 1 && by_salary(wish) && !wish->looks && terms[count - 1].members * 2 > index->count) count--;
+    if (by_age(wish)) {
+        terms[count] = range(index->ages, age_step(wish->min_age), age_step(wish->max_age));
+        count += is_worth(search, wish, &terms[count], count > 0);
+    }
     search->term_count = count;
 }
 

@@ -151,9 +151,10 @@ SELECT pg_current_xact_id()::text::bigint;
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= $1;
 
 -- name: known_load
--- $2 workers behind the id $1. Nobody looks for the one of a profile in memory: her facet would be a set of its own.
+-- $3 workers behind the salary $1 and the id $2: numbered so, those who ask for much the same are in few blocks, and what bounds the
+-- salary reads no others. Nobody looks for the one of a profile in memory: her facet would be a set of its own.
 SELECT id, newest_rank, cheapest_rank, experienced_rank, coalesce(age, -1), array_remove(facets, hashtextextended('profile_id:' || profile_id, 0))
-  FROM housegirl_profiles WHERE is_listed AND id > $1 ORDER BY id LIMIT $2;
+  FROM housegirl_profiles WHERE is_listed AND (cheapest_rank, id) > ($1, $2) ORDER BY cheapest_rank, id LIMIT $3;
 
 -- name: known_changes
 -- The workers of whom the events behind the id $1 tell, up to $2, $4 events at most, and none that an import still keeps: it would only
