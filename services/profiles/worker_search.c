@@ -20,30 +20,26 @@ struct place {
 
 struct search {
     const struct worker_index *index;
+    const struct worker_wish *wish;
     struct term *terms;
     size_t term_count;
-    bool judges;       // not all who pass have the salary that is wanted
-    uint64_t **blocks; // who passes, as bits; NULL: nobody of the block
-    uint32_t block_count;
+    bool judges;         // not all who pass have the salary that is wanted
+    int64_t many;        // so many are not picked
+    int64_t passing;     // who is in all terms
+    int64_t fitting;     // those of them who fit, as far as they are judged
+    uint32_t *numbers;   // of those who pass and are not judged yet
+    size_t number_count;
+    struct place *heap;  // the best so far, the worst of them on top
+    size_t count;
 };
 
-// The best so far, the worst of them on top.
-struct finding {
-    const struct worker_index *index;
-    const struct worker_wish *wish;
-    struct place *heap;
-    size_t count;
-    int64_t fitting;
-};
+#define NUMBERS_MOST 16384 // then they are judged. It is more than looks are to meet where a page of 20 is wanted among a million
 
 static bool search_begin(struct search *search, const struct worker_index *index, const struct worker_wish *wish, struct arena *arena);
 static size_t sets_of(const struct search *search);
-static bool mark_blocks(struct search *search, struct arena *arena);
-static int64_t count_marked(const struct search *search);
-static bool are_many(const struct search *search, const struct worker_wish *wish, int64_t fitting);
-static bool pick(const struct search *search, const struct worker_wish *wish, struct arena *arena, struct worker_finds *ret);
-static void add_fitting(struct finding *finding, uint32_t number);
-static void take_all(struct finding *finding, struct arena *arena, struct worker_finds *ret);
+static bool pass_blocks(struct search *search, struct arena *arena);
+static void judge(struct search *search);
+static bool take_all(struct search *search, struct arena *arena, struct worker_finds *ret);
 
 bool worker_index_find(const struct worker_index *index, const struct worker_wish *wish, struct arena *arena, struct worker_finds *ret)
 {
@@ -52,29 +48,12 @@ bool worker_index_find(const struct worker_index *index, const struct worker_wis
     if (!search_begin(&search, index, wish, arena)) return false;
     if (wish->looks && (search.judges || (search.term_count > 1 && sets_of(&search) > SETS_MOST))) return true;
     if (wish->looks && search.term_count == 1) ret->fitting = (int64_t)search.terms[0].members;
-    if (are_many(&search, wish, ret->fitting)) return true;
-    if (!mark_blocks(&search, arena)) return false;
-    if (wish->looks) ret->fitting = count_marked(&search);
-    return are_many(&search, wish, ret->fitting) || pick(&search, wish, arena, ret);
-}
-
-static bool are_many(const struct search *search, const struct worker_wish *wish, int64_t fitting)
-{
-    return wish->looks && fitting * wish->looks >= (int64_t)wish->most * (int64_t)search->index->count;
-}
-
-static bool pick(const struct search *search, const struct worker_wish *wish, struct arena *arena, struct worker_finds *ret)
-{
-    struct finding finding = {.index = search->index, .wish = wish, .heap = arena_alloc(arena, (wish->most + 1) * sizeof(struct place))};
-    ret->ids = arena_alloc(arena, (wish->most + 1) * sizeof(char *));
-    ret->ranks = arena_alloc(arena, (wish->most + 1) * sizeof(int64_t));
-    if (!finding.heap || !ret->ids || !ret->ranks) return false;
-    for (uint32_t block = 0; block < search->block_count; block++)
-        for (uint32_t w = 0; search->blocks[block] && w < NUMBER_BLOCK_WORDS; w++)
-            for (uint64_t word = search->blocks[block][w]; word; word &= word - 1)
-                add_fitting(&finding, (block << NUMBER_BLOCK_SHIFT) + w * 64 + (uint32_t)__builtin_ctzll(word));
-    take_all(&finding, arena, ret);
-    return !arena_failed(arena);
+    if (ret->fitting >= search.many) return true;
+    if (!pass_blocks(&search, arena)) return false;
+    if (wish->looks) ret->fitting = search.passing;
+    if (ret->fitting >= search.many) return true;
+    judge(&search);
+    return take_all(&search, arena, ret);
 }
 
 static bool by_salary(const struct worker_wish *wish)
@@ -111,19 +90,21 @@ static struct term salary_range(const struct worker_index *index, int64_t min, i
 }
 
 // A range that lets most through is no term, where there is another: who passes is judged, too. Unless all are to be counted.
-static bool is_worth(const struct search *search, const struct worker_wish *wish, const struct term *range, bool has_others)
+static bool is_worth(const struct search *search, const struct term *range, bool has_others)
 {
-    return wish->looks || !has_others || range->members * 2 <= search->index->count;
+    return search->wish->looks || !has_others || range->members * 2 <= search->index->count;
 }
 
 // Salaries first: most workers are numbered by them, so that many a block has nobody who asks for that, and nothing else of it is read.
-static void add_terms(struct search *search, const struct worker_index *index, const struct worker_wish *wish)
+static void add_terms(struct search *search)
 {
+    const struct worker_index *index = search->index;
+    const struct worker_wish *wish = search->wish;
     struct term *terms = search->terms;
     size_t count = 0;
     if (by_salary(wish)) {
         terms[count] = salary_range(index, wish->min_salary, wish->max_salary, &search->judges);
-        count += is_worth(search, wish, &terms[count], wish->facet_count > 0 || by_age(wish));
+        count += is_worth(search, &terms[count], wish->facet_count > 0 || by_age(wish));
     }
     for (size_t i = 0; i < wish->facet_count; i++) {
         const struct number_set *set = worker_facet_set(index, wish->facets[i]);
@@ -131,17 +112,17 @@ static void add_terms(struct search *search, const struct worker_index *index, c
     }
     if (by_age(wish)) {
         terms[count] = range(index->ages, age_step(wish->min_age), age_step(wish->max_age));
-        count += is_worth(search, wish, &terms[count], count > 0);
+        count += is_worth(search, &terms[count], count > 0);
     }
     search->term_count = count;
 }
 
 static bool search_begin(struct search *search, const struct worker_index *index, const struct worker_wish *wish, struct arena *arena)
 {
-    *search = (struct search){.index = index, .terms = arena_alloc(arena, (wish->facet_count + 2) * sizeof(struct term)),
-                              .block_count = (index->count + (1 << NUMBER_BLOCK_SHIFT) - 1) >> NUMBER_BLOCK_SHIFT};
+    *search = (struct search){.index = index, .wish = wish, .many = INT64_MAX, .terms = arena_alloc(arena, (wish->facet_count + 2) * sizeof(struct term))};
     if (!search->terms) return false;
-    add_terms(search, index, wish);
+    if (wish->looks) search->many = ((int64_t)wish->most * index->count + wish->looks - 1) / wish->looks;
+    add_terms(search);
     return true;
 }
 
@@ -173,29 +154,28 @@ static bool mark_all(const struct search *search, uint32_t block, uint64_t *word
     return true;
 }
 
-static bool mark_blocks(struct search *search, struct arena *arena)
+static void add_passing(struct search *search, uint32_t block, const uint64_t *words)
 {
-    const size_t size = NUMBER_BLOCK_WORDS * sizeof(uint64_t);
-    uint64_t *words = NULL, *spare = arena_alloc(arena, size);
-    search->blocks = arena_alloc(arena, (search->block_count + 1) * sizeof *search->blocks);
-    if (!spare || !search->blocks) return false;
-    for (uint32_t block = 0; block < search->block_count; block++) {
-        if (!words) words = arena_alloc(arena, size);
-        if (!words) return false;
-        if (!mark_all(search, block, words, spare)) continue; // another block takes the words
-        search->blocks[block] = words;
-        words = NULL;
+    for (uint32_t w = 0; w < NUMBER_BLOCK_WORDS; w++) {
+        if (!words[w]) continue;
+        search->passing += __builtin_popcountll(words[w]);
+        if (search->passing >= search->many) continue;
+        if (search->number_count + 64 > NUMBERS_MOST) judge(search);
+        for (uint64_t word = words[w]; word; word &= word - 1)
+            search->numbers[search->number_count++] = (block << NUMBER_BLOCK_SHIFT) + w * 64 + (uint32_t)__builtin_ctzll(word);
     }
-    return true;
 }
 
-static int64_t count_marked(const struct search *search)
+static bool pass_blocks(struct search *search, struct arena *arena)
 {
-    int64_t count = 0;
-    for (uint32_t block = 0; block < search->block_count; block++)
-        for (size_t w = 0; search->blocks[block] && w < NUMBER_BLOCK_WORDS; w++)
-            if (search->blocks[block][w]) count += __builtin_popcountll(search->blocks[block][w]);
-    return count;
+    const uint32_t blocks = (search->index->count + (1 << NUMBER_BLOCK_SHIFT) - 1) >> NUMBER_BLOCK_SHIFT;
+    uint64_t *words = arena_alloc(arena, NUMBER_BLOCK_WORDS * sizeof *words), *spare = arena_alloc(arena, NUMBER_BLOCK_WORDS * sizeof *spare);
+    search->numbers = arena_alloc(arena, NUMBERS_MOST * sizeof(uint32_t));
+    search->heap = arena_alloc(arena, (search->wish->most + 1) * sizeof(struct place));
+    if (!words || !spare || !search->numbers || !search->heap) return false;
+    for (uint32_t block = 0; block < blocks; block++)
+        if (mark_all(search, block, words, spare)) add_passing(search, block, words);
+    return true;
 }
 
 static bool in_bounds(const struct worker_row *worker, const struct worker_wish *wish)
@@ -227,53 +207,60 @@ static bool is_behind(const struct worker_index *index, struct place a, struct p
 }
 
 // Has the heap's order again below what has changed at the top.
-static void sink(const struct finding *finding)
+static void sink(const struct search *search)
 {
-    struct place *heap = finding->heap;
-    for (size_t at = 0, child; (child = 2 * at + 1) < finding->count; at = child) {
-        if (child + 1 < finding->count && is_behind(finding->index, heap[child + 1], heap[child])) child++;
-        if (!is_behind(finding->index, heap[child], heap[at])) return;
+    struct place *heap = search->heap;
+    for (size_t at = 0, child; (child = 2 * at + 1) < search->count; at = child) {
+        if (child + 1 < search->count && is_behind(search->index, heap[child + 1], heap[child])) child++;
+        if (!is_behind(search->index, heap[child], heap[at])) return;
         const struct place moved = heap[at];
         heap[at] = heap[child];
         heap[child] = moved;
     }
 }
 
-static void push(struct finding *finding, struct place place)
+static void push(struct search *search, struct place place)
 {
-    struct place *heap = finding->heap;
-    size_t at = finding->count++;
-    for (; at > 0 && is_behind(finding->index, place, heap[(at - 1) / 2]); at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
+    struct place *heap = search->heap;
+    size_t at = search->count++;
+    for (; at > 0 && is_behind(search->index, place, heap[(at - 1) / 2]); at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
     heap[at] = place;
 }
 
-static void add_fitting(struct finding *finding, uint32_t number)
+static void add_fitting(struct search *search, uint32_t number)
 {
-    const struct worker_wish *wish = finding->wish;
-    const struct worker_row *worker = &finding->index->workers[number];
+    const struct worker_wish *wish = search->wish;
+    const struct worker_row *worker = &search->index->workers[number];
     if (!in_bounds(worker, wish)) return;
-    finding->fitting++;
+    search->fitting++;
     const struct place place = {rank_of(worker, wish->order), number};
-    if (place.rank < wish->after_rank || (place.rank == wish->after_rank && strcmp(id_of(finding->index, number), wish->after_id) <= 0)) return;
-    if (finding->count < wish->most) {
-        push(finding, place);
-    } else if (finding->count && is_behind(finding->index, finding->heap[0], place)) {
-        finding->heap[0] = place;
-        sink(finding);
+    if (place.rank < wish->after_rank || (place.rank == wish->after_rank && strcmp(id_of(search->index, number), wish->after_id) <= 0)) return;
+    if (search->count < wish->most) {
+        push(search, place);
+    } else if (search->count && is_behind(search->index, search->heap[0], place)) {
+        search->heap[0] = place;
+        sink(search);
     }
 }
 
-// The last is taken off the heap first.
-static void take_all(struct finding *finding, struct arena *arena, struct worker_finds *ret)
+static void judge(struct search *search)
 {
-    ret->is_picked = true;
-    ret->fitting = finding->fitting;
-    ret->count = finding->count;
-    while (finding->count) {
-        const struct place place = finding->heap[0];
-        finding->heap[0] = finding->heap[--finding->count];
-        sink(finding);
-        ret->ids[finding->count] = arena_strdup(arena, id_of(finding->index, place.number));
-        ret->ranks[finding->count] = place.rank;
+    for (size_t i = 0; i < search->number_count; i++) add_fitting(search, search->numbers[i]);
+    search->number_count = 0;
+}
+
+// The last is taken off the heap first.
+static bool take_all(struct search *search, struct arena *arena, struct worker_finds *ret)
+{
+    *ret = (struct worker_finds){.is_picked = true, .fitting = search->fitting, .count = search->count,
+                                 .ids = arena_alloc(arena, (search->count + 1) * sizeof(char *)), .ranks = arena_alloc(arena, (search->count + 1) * sizeof(int64_t))};
+    if (!ret->ids || !ret->ranks) return false;
+    while (search->count) {
+        const struct place place = search->heap[0];
+        search->heap[0] = search->heap[--search->count];
+        sink(search);
+        ret->ids[search->count] = arena_strdup(arena, id_of(search->index, place.number));
+        ret->ranks[search->count] = place.rank;
     }
+    return !arena_failed(arena);
 }
