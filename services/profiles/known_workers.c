@@ -168,8 +168,10 @@ static bool load(struct known_workers *known, struct db *db, bool *ret_worked, s
     const enum added added = add_rows(known, db->arena, &rows, 0);
     if (added != ADDED) return give_up(known, added, err);
     *ret_worked = rows.count == LOAD_PIECE;
-    if (rows.count) known->loaded_rank = db_rows_int(&rows, rows.count - 1, 2);
-    if (rows.count) snprintf(known->loaded_id, sizeof known->loaded_id, "%s", db_rows_text(&rows, rows.count - 1, 0));
+    if (rows.count) {
+        snprintf(known->loaded_id, sizeof known->loaded_id, "%s", db_rows_text(&rows, rows.count - 1, 0));
+        known->loaded_rank = db_rows_int(&rows, rows.count - 1, 2);
+    }
     if (*ret_worked) return true;
     if (!take_mark(known, db, err)) return false;
     known->loaded = worker_index_count(known->index);

@@ -5,6 +5,7 @@
 #include "worker_index_private.h"
 
 #define SETS_MOST 24 // to count who is in more of them takes longer than a look along the list: 0.3 ms among a million
+#define NUMBERS_MOST 16384 // then they are judged. It is more than looks are to meet where a page of 20 is wanted among a million
 
 // A filter: who is in one of the sets.
 struct term {
@@ -32,8 +33,6 @@ struct search {
     struct place *heap;  // the best so far, the worst of them on top
     size_t count;
 };
-
-#define NUMBERS_MOST 16384 // then they are judged. It is more than looks are to meet where a page of 20 is wanted among a million
 
 static bool search_begin(struct search *search, const struct worker_index *index, const struct worker_wish *wish, struct arena *arena);
 static size_t sets_of(const struct search *search);

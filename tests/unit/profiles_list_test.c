@@ -175,8 +175,6 @@ struct taken {
     bool is_far;
 };
 
-
-
 // A total is counted when a list is asked for first; which way is taken shows when it is known.
 static void assert_taken(const struct taken *rows, size_t count)
 {

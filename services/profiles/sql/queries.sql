@@ -127,7 +127,7 @@ WITH told AS MATERIALIZED (
        AND ($14::text IS NULL OR (w.rank, w.id) <= (split_part($14, '|', 1)::bigint, split_part($14, '|', 2)))
 ), found AS (
     SELECT * FROM fitting ORDER BY rank, id OFFSET $7 LIMIT $8::bigint + 1
-), counted AS (
+), counted AS MATERIALIZED ( -- or each is counted again wherever it is named
     SELECT (SELECT count(*) FROM told) AS told, (SELECT count(*) FROM fitting) AS fitting
 )
 SELECT p.*, CASE WHEN told > 2000 THEN -3 WHEN $14::text IS NULL THEN fitting WHEN told = 0 THEN -1 ELSE -2 END, told <= 2000 AND ($14::text IS NULL OR fitting > $7 + $8)
